@@ -1,0 +1,391 @@
+//! What can be chosen about a client, and what is refused before anything is sent.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::Proxy;
+use ureq::config::Config;
+
+use crate::client::{Client, DEFAULT_MODEL, DEFAULT_URL, Inner};
+use crate::cookies::Jar;
+use crate::error::{Error, Result};
+use crate::http::{Exchange, Http, Observer, Timeouts};
+use crate::origin::{self, Origin};
+use crate::parameters::Parameters;
+
+/// ureq's own size costs 266 kB a stream; this is enough for any header that is borne.
+const BUFFER_SIZE: usize = 16 << 10;
+/// The servers close a connection that was idle for 5 s.
+const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
+/// Longer than anybody waits, and short enough to be added to any point in time.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Everything that can be chosen about a [`Client`]; from [`Client::builder`].
+///
+/// Setters take anything, and do no I/O: [`build`](ClientBuilder::build) refuses what cannot
+/// work.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let client = h2ogpt::Client::builder()
+///     .url("https://chat.example.org/chat")
+///     .model("mistralai/Mistral-7B-Instruct-v0.1")
+///     .timeout_token(Duration::from_secs(30))
+///     .build()?;
+/// # Ok::<(), h2ogpt::Error>(())
+/// ```
+pub struct ClientBuilder {
+    url: String,
+    model: String,
+    proxy: ProxyChoice,
+    parameters: Parameters,
+    system_prompt: Option<String>,
+    share_with_model_authors: bool,
+    search_enabled: bool,
+    cookies: Vec<(String, String)>,
+    user_agent: String,
+    root_certificates: Option<Vec<u8>>,
+    timeouts: Timeouts,
+    observer: Option<Box<Observer>>,
+}
+
+enum ProxyChoice {
+    Environment,
+    None,
+    Url(String),
+}
+
+impl ClientBuilder {
+    pub(crate) fn new() -> Self {
+        ClientBuilder {
+            url: DEFAULT_URL.into(),
+            model: DEFAULT_MODEL.into(),
+            proxy: ProxyChoice::Environment,
+            parameters: Parameters::new(),
+            system_prompt: None,
+            share_with_model_authors: false,
+            search_enabled: true,
+            cookies: Vec::new(),
+            user_agent: concat!("h2ogpt/", env!("CARGO_PKG_VERSION")).into(),
+            root_certificates: None,
+            timeouts: Timeouts {
+                connect: Duration::from_secs(10),
+                token: Duration::from_secs(120),
+                reply: Duration::from_secs(60 * 60),
+                delete: Duration::from_secs(5),
+            },
+            observer: None,
+        }
+    }
+
+    /// The address of the service, such as `https://host` or `http://localhost:3000/chat`;
+    /// [`DEFAULT_URL`] by default. It may hold a user name and password for HTTP basic
+    /// authentication.
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.url = url.into();
+        self
+    }
+
+    /// The model that answers, as the service names it; [`DEFAULT_MODEL`] by default.
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.model = model.into();
+        self
+    }
+
+    /// A proxy for everything: `http://user:password@host:port` or `https://…` (CONNECT),
+    /// `socks5://…` or `socks5h://…`. In all of them the proxy looks the service's name up.
+    ///
+    /// By default the environment says it: the first of `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`
+    /// (or in lower case) is used for every service but those in `NO_PROXY`, also on loopback.
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.proxy = ProxyChoice::Url(url.into());
+        self
+    }
+
+    /// No proxy, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = ProxyChoice::None;
+        self
+    }
+
+    /// Generation parameters for all messages, in place of those set so far.
+    pub fn parameters(mut self, parameters: Parameters) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    /// One generation parameter for all messages, as in [`Parameters::set`].
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.parameters = self.parameters.set(name, value);
+        self
+    }
+
+    /// Instructions that the model answers under, in every conversation; none by default.
+    ///
+    /// Servers before chat-ui v0.5 do not have them and ignore them.
+    pub fn system_prompt(mut self, text: impl Into<String>) -> Self {
+        self.system_prompt = Some(text.into());
+        self
+    }
+
+    /// Whether conversations are shared with the authors of the model; false by default.
+    pub fn share_with_model_authors(mut self, share: bool) -> Self {
+        self.share_with_model_authors = share;
+        self
+    }
+
+    /// Whether the service may search the web when it is asked to; true by default. It does not
+    /// search by itself because of this.
+    pub fn search_enabled(mut self, enabled: bool) -> Self {
+        self.search_enabled = enabled;
+        self
+    }
+
+    /// A cookie to begin the session with, such as that of a session that is logged in.
+    pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.cookies.push((name.into(), value.into()));
+        self
+    }
+
+    /// The value of the `User-Agent` header; `h2ogpt/` and this crate's version by default.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = user_agent.into();
+        self
+    }
+
+    /// Certificates to trust, one or more in PEM format.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates = Some(pem.into());
+        self
+    }
+
+    /// Longest wait for a connection: looking the name up, and then connecting, including the
+    /// proxy and TLS; 10 s by default.
+    pub fn timeout_connect(mut self, timeout: Duration) -> Self {
+        self.timeouts.connect = timeout;
+        self
+    }
+
+    /// Longest wait for the next token, or for the answer to any other request; 120 s by
+    /// default. What a server sends to keep the connection alive is no progress. The time that
+    /// passes between two calls of `next` does not count.
+    pub fn timeout_token(mut self, timeout: Duration) -> Self {
+        self.timeouts.token = timeout;
+        self
+    }
+
+    /// Longest time for a whole reply, from sending the prompt to the last token; one hour by
+    /// default.
+    pub fn timeout_reply(mut self, timeout: Duration) -> Self {
+        self.timeouts.reply = timeout;
+        self
+    }
+
+    /// Longest time for deleting a conversation, connecting and a second try included: how long
+    /// `Drop` and [`close`](crate::Conversation::close) can take; 5 s by default.
+    pub fn timeout_delete(mut self, timeout: Duration) -> Self {
+        self.timeouts.delete = timeout;
+        self
+    }
+
+    /// Called after each request with its outcome, on the thread that made it: for a log.
+    pub fn on_exchange(mut self, observer: impl Fn(&Exchange<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// The client. Reads the environment for a proxy, and does no I/O.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if a setting cannot work: it says which, and why.
+    pub fn build(self) -> Result<Client> {
+        let origin = Origin::parse(&self.url)?;
+        if self.model.trim().is_empty() || self.model.contains(char::is_control) {
+            return Err(Error::configuration(
+                "the model's name is empty or has control characters in it",
+            ));
+        }
+        self.parameters.validate()?;
+        let config = self.config(&origin)?;
+        let mut jar = Jar::default();
+        for (name, value) in &self.cookies {
+            jar.insert(name, value)?;
+        }
+        let timeouts = self.timeouts()?;
+        let http = Http {
+            origin,
+            timeouts,
+            config,
+            cookies: Mutex::new(jar),
+            observer: self.observer,
+            idle: Mutex::new(Vec::new()),
+        };
+        Ok(Client::from_inner(Inner {
+            http: Arc::new(http),
+            model: self.model,
+            parameters: self.parameters,
+            system_prompt: self.system_prompt,
+            search_enabled: self.search_enabled,
+            share_with_model_authors: self.share_with_model_authors,
+            accepted: Mutex::new(false),
+        }))
+    }
+
+    fn timeouts(&self) -> Result<Timeouts> {
+        let checked = |name: &str, timeout: Duration| {
+            if timeout.is_zero() {
+                return Err(Error::configuration(format!(
+                    "{name} must be longer than nothing"
+                )));
+            }
+            Ok(timeout.min(LONGEST))
+        };
+        Ok(Timeouts {
+            connect: checked("timeout_connect", self.timeouts.connect)?,
+            token: checked("timeout_token", self.timeouts.token)?,
+            reply: checked("timeout_reply", self.timeouts.reply)?,
+            delete: checked("timeout_delete", self.timeouts.delete)?,
+        })
+    }
+
+    /// How ureq is to behave, for every agent of the client.
+    fn config(&self, origin: &Origin) -> Result<Config> {
+        // ureq panics on a user agent that is no header.
+        let printable = |byte| matches!(byte, b' '..=b'~');
+        if self.user_agent.is_empty() || !self.user_agent.bytes().all(printable) {
+            return Err(Error::configuration(
+                "the user agent must be one line of printable ASCII characters",
+            ));
+        }
+        let timeouts = self.timeouts()?;
+        let config = Config::builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(&*self.user_agent)
+            .accept("*/*")
+            .accept_encoding("identity")
+            .input_buffer_size(BUFFER_SIZE)
+            .output_buffer_size(BUFFER_SIZE)
+            .max_idle_age(MAX_IDLE_AGE)
+            .timeout_connect(Some(timeouts.connect))
+            // With a bound on it, a look-up costs a thread, and an address needs none.
+            .timeout_resolve(origin.host_is_name().then_some(timeouts.connect))
+            .timeout_send_request(Some(timeouts.token))
+            .timeout_send_body(Some(timeouts.token))
+            .timeout_recv_response(Some(timeouts.token))
+            .timeout_recv_body(Some(timeouts.token));
+        let config = match &self.proxy {
+            ProxyChoice::Environment => config,
+            ProxyChoice::None => config.proxy(None),
+            ProxyChoice::Url(url) => config.proxy(Some(proxy(url)?)),
+        };
+        Ok(tls::configure(config, self.root_certificates.as_deref())?.build())
+    }
+}
+
+/// Checks what ureq would ignore or panic on. The URL may hold a password: it is not repeated.
+fn proxy(url: &str) -> Result<Proxy> {
+    let bad = |why: &str| Error::configuration(format!("bad proxy URL: {why}"));
+    let expected = "it does not have the form http://user:password@host:port, \
+                    with http, https, socks5 or socks5h";
+    let uri: ureq::http::Uri = url.trim().parse().map_err(|_| bad(expected))?;
+    let scheme = uri.scheme_str().ok_or_else(|| bad(expected))?;
+    let authority = uri.authority().ok_or_else(|| bad(expected))?;
+    origin::port(authority).map_err(bad)?;
+    if authority.host().is_empty() {
+        return Err(bad("it has no host"));
+    }
+    if scheme.eq_ignore_ascii_case("https")
+        && !cfg!(any(feature = "rustls", feature = "native-tls"))
+    {
+        return Err(bad(
+            "https needs the feature `rustls` or `native-tls` of h2ogpt",
+        ));
+    }
+    Proxy::new(url.trim()).map_err(|_| bad(expected))
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod tls {
+    use ureq::config::ConfigBuilder;
+    use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+    use ureq::typestate::AgentScope;
+
+    use crate::error::{Error, Result};
+
+    /// Sets what ureq does not derive from its features: it would panic, or ignore the platform.
+    pub(super) fn configure(
+        config: ConfigBuilder<AgentScope>,
+        pem: Option<&[u8]>,
+    ) -> Result<ConfigBuilder<AgentScope>> {
+        let provider = if cfg!(feature = "rustls") {
+            TlsProvider::Rustls
+        } else {
+            TlsProvider::NativeTls
+        };
+        let roots = match pem {
+            Some(pem) => RootCerts::from(certificates(pem)?),
+            None if cfg!(all(feature = "rustls", not(feature = "platform-verifier"))) => {
+                RootCerts::WebPki
+            }
+            None => RootCerts::PlatformVerifier,
+        };
+        let tls = TlsConfig::builder().provider(provider).root_certs(roots);
+        Ok(config.tls_config(tls.build()))
+    }
+
+    fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>> {
+        let mut certificates = Vec::new();
+        for item in parse_pem(pem) {
+            let item = item.map_err(|error| {
+                Error::configuration(format!("the root certificates are no PEM: {error}"))
+            })?;
+            if let PemItem::Certificate(certificate) = item {
+                certificates.push(certificate);
+            }
+        }
+        if certificates.is_empty() {
+            return Err(Error::configuration(
+                "there is no certificate among the root certificates",
+            ));
+        }
+        Ok(certificates)
+    }
+}
+
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+mod tls {
+    use ureq::config::ConfigBuilder;
+    use ureq::typestate::AgentScope;
+
+    use crate::error::{Error, Result};
+
+    pub(super) fn configure(
+        config: ConfigBuilder<AgentScope>,
+        pem: Option<&[u8]>,
+    ) -> Result<ConfigBuilder<AgentScope>> {
+        match pem {
+            None => Ok(config),
+            Some(_) => Err(Error::configuration(
+                "root certificates need the feature `rustls` or `native-tls` of h2ogpt",
+            )),
+        }
+    }
+}
+
+/// Shows neither cookies nor the proxy, nor credentials in the URL.
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("url", &Origin::parse(&self.url).ok())
+            .field("model", &self.model)
+            .field("parameters", &self.parameters)
+            .field("timeouts", &self.timeouts)
+            .finish_non_exhaustive()
+    }
+}

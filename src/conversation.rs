@@ -1,0 +1,181 @@
+//! A conversation on the service: opened, kept or closed, and deleted when it is dropped.
+
+use std::fmt;
+use std::io::BufRead;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ureq::http::Method;
+
+use crate::client::Client;
+use crate::error::{Error, Result, Step};
+use crate::http::{Connection, Content, Request, Stream};
+use crate::interrupt::Interrupt;
+use crate::origin::conversation_path;
+use crate::protocol::request::Prompt;
+
+/// Longest wait for the end of a response whose reply is complete.
+const TAIL: Duration = Duration::from_secs(2);
+/// The same, and for stopping a reply, when the conversation is about to be deleted.
+const BEFORE_DELETE: Duration = Duration::from_millis(500);
+
+/// A conversation, whose history the service keeps until it is deleted.
+///
+/// # Deleting
+///
+/// Dropping a conversation deletes it on the service, whether the program goes on, returns early
+/// or unwinds from a panic. That takes one request, at most `timeout_delete`, and is silent about
+/// failures: [`close`](Conversation::close) deletes it and reports them.
+/// [`keep`](Conversation::keep) leaves it on the service.
+///
+/// Where `Drop` does not run, nothing is deleted: after [`std::process::exit`], an abort
+/// (`panic = "abort"` included), a fatal signal, or [`std::mem::forget`].
+pub struct Conversation {
+    pub(crate) client: Client,
+    pub(crate) connection: Connection,
+    /// None once it is closed or kept.
+    id: Option<String>,
+    path: String,
+    /// The last message, to be tried again.
+    pub(crate) last: Option<Prompt>,
+    /// What is left of the response to the last message, whose reply is complete.
+    tail: Option<Tail>,
+}
+
+/// The end of a response after the end of its reply: nothing but padding. The service takes the
+/// message as done, and the connection can be used again, once it has been read.
+struct Tail {
+    stream: Stream,
+    interrupt: Arc<Interrupt>,
+}
+
+impl Conversation {
+    /// Fails on an id that cannot be that of a conversation.
+    pub(crate) fn new(client: Client, connection: Connection, id: String) -> Result<Self> {
+        let path = conversation_path(&id)?;
+        Ok(Conversation {
+            client,
+            connection,
+            id: Some(id),
+            path,
+            last: None,
+            tail: None,
+        })
+    }
+
+    /// The id under which the service keeps it.
+    pub fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or_default()
+    }
+
+    /// Deletes the conversation and says if that failed, in which case it is left behind.
+    ///
+    /// One request, at most `timeout_delete`. It is sent again once, on a new connection, only
+    /// if the old one turned out to be closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Http`] if the service refuses, [`Error::Network`] or [`Error::Timeout`] if there
+    /// is no answer.
+    pub fn close(mut self) -> Result<()> {
+        self.delete()
+    }
+
+    /// Leaves the conversation on the service, and returns its id.
+    pub fn keep(mut self) -> String {
+        self.finish_response();
+        self.id.take().unwrap_or_default()
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Takes back what is left of a response whose reply is complete.
+    pub(crate) fn reply_is_complete(&mut self, stream: Stream, interrupt: Arc<Interrupt>) {
+        self.tail = Some(Tail { stream, interrupt });
+    }
+
+    /// Tells the service that nobody reads the reply any more. Best effort.
+    pub(crate) fn stop(&mut self) {
+        let path = format!("{}/stop-generating", self.path);
+        let request = Request {
+            step: Step::Message,
+            method: Method::POST,
+            path: &path,
+            content: Content::Json(b"{}"),
+        };
+        let total = BEFORE_DELETE.min(self.connection.timeouts().delete);
+        let _ = self.connection.call_for(&request, total);
+    }
+
+    /// Reads the last response to its end. Where that takes too long, its connection is given up.
+    pub(crate) fn finish_response(&mut self) {
+        self.finish_response_within(TAIL);
+    }
+
+    fn finish_response_within(&mut self, longest: Duration) {
+        if let Some(mut tail) = self.tail.take() {
+            tail.interrupt
+                .arm(Instant::now() + longest, "timeout_delete");
+            while let Ok(rest) = tail.stream.fill_buf() {
+                let amount = rest.len();
+                if amount == 0 {
+                    break;
+                }
+                tail.stream.consume(amount);
+            }
+            self.connection.release(&tail.interrupt);
+        }
+    }
+
+    fn delete(&mut self) -> Result<()> {
+        // Taken first, so that a delete that fails is not sent again by `Drop`.
+        if self.id.take().is_none() {
+            return Ok(());
+        }
+        let total = self.connection.timeouts().delete;
+        let started = Instant::now();
+        self.finish_response_within(BEFORE_DELETE.min(total / 4));
+        let request = Request {
+            step: Step::Delete,
+            method: Method::DELETE,
+            path: &self.path,
+            content: Content::None,
+        };
+        let left = || {
+            total
+                .saturating_sub(started.elapsed())
+                .max(Duration::from_millis(1))
+        };
+        let (answer, again) = match self.connection.call_for(&request, left()) {
+            // Mostly the service had closed the idle connection. To delete twice does no harm.
+            Err(Error::Network { .. }) => {
+                self.connection.renew();
+                (self.connection.call_for(&request, left())?, true)
+            }
+            answer => (answer?, false),
+        };
+        let gone = again && answer.status == 404;
+        if answer.is_success() || gone {
+            return Ok(());
+        }
+        Err(answer.error())
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        let _ = self.delete();
+    }
+}
+
+/// Shows the id and the service.
+impl fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conversation")
+            .field("id", &self.id())
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
+}

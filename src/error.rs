@@ -1,0 +1,369 @@
+//! What can go wrong, at which step, and what had been received by then.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+/// The result of anything that can fail in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Source = Box<dyn StdError + Send + Sync>;
+
+/// What went wrong.
+///
+/// `Display` is one line, without HTML and control characters; a cause stands in
+/// [`source`](std::error::Error::source) and is not repeated in it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// An argument or a setting is wrong. Nothing was sent.
+    #[non_exhaustive]
+    Configuration {
+        /// What is wrong, and what would be right.
+        message: String,
+    },
+    /// The service could not be reached, or the connection broke before it had answered.
+    #[non_exhaustive]
+    Network {
+        /// What was being done.
+        step: Step,
+        /// The cause.
+        source: Source,
+    },
+    /// No answer came in time.
+    #[non_exhaustive]
+    Timeout {
+        /// What was being done.
+        step: Step,
+        /// The setting that bounds it, as in `ClientBuilder`: `"timeout_token"`.
+        setting: &'static str,
+        /// What of the reply had arrived.
+        partial: String,
+    },
+    /// The service answered with an HTTP status other than success.
+    #[non_exhaustive]
+    Http {
+        /// What was being done.
+        step: Step,
+        /// The status code.
+        status: u16,
+        /// What the service says about it; empty if it says nothing.
+        message: String,
+        /// How long it asks to be left alone (its `Retry-After` header).
+        retry_after: Option<Duration>,
+    },
+    /// The service wants a login first.
+    #[non_exhaustive]
+    LoginRequired {
+        /// What was being done.
+        step: Step,
+    },
+    /// The service reported an error in place of the reply or in the middle of it.
+    #[non_exhaustive]
+    Server {
+        /// What the service says.
+        message: String,
+        /// Its kind, such as `overloaded`, `validation` or `generation`, if it was named.
+        error_type: Option<String>,
+        /// The HTTP status of the service behind the service, if it was named.
+        status: Option<u16>,
+        /// What of the reply had arrived. Newer servers may have sent a part of it twice, as
+        /// they try again on their own.
+        partial: String,
+    },
+    /// The reply ended without its final event: what arrived is not all of it.
+    #[non_exhaustive]
+    Incomplete {
+        /// What of the reply had arrived.
+        partial: String,
+        /// The cause, if the connection broke.
+        source: Option<Source>,
+    },
+    /// The service answered something that the protocol does not have.
+    #[non_exhaustive]
+    Protocol {
+        /// What was being done.
+        step: Step,
+        /// What should have come.
+        expected: &'static str,
+        /// The beginning of what came.
+        found: String,
+        /// What of the reply had arrived.
+        partial: String,
+    },
+    /// The reply was cancelled by a [`Canceller`](crate::Canceller).
+    #[non_exhaustive]
+    Cancelled {
+        /// What of the reply had arrived.
+        partial: String,
+    },
+}
+
+/// A step of a conversation's life, for messages and for matching.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Step {
+    /// Accepting the terms and choosing the model: `POST /settings`.
+    Settings,
+    /// Creating the conversation: `POST /conversation`.
+    Create,
+    /// Reading the id of a conversation that was just created. Where this fails, the service
+    /// keeps a conversation that cannot be deleted, as nobody knows its id.
+    Created,
+    /// Sending a message and reading the reply: `POST /conversation/{id}`.
+    Message,
+    /// Deleting the conversation: `DELETE /conversation/{id}`.
+    Delete,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Step::Settings => "accepting the terms (POST /settings)",
+            Step::Create => "creating the conversation",
+            Step::Created => "reading the id of the new conversation, which stays on the service",
+            Step::Message => "asking for the reply",
+            Step::Delete => "deleting the conversation",
+        })
+    }
+}
+
+impl Error {
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Error::Configuration { message }
+    }
+
+    pub(crate) fn timeout(step: Step, setting: &'static str) -> Self {
+        let partial = String::new();
+        Error::Timeout {
+            step,
+            setting,
+            partial,
+        }
+    }
+
+    pub(crate) fn server(message: String, error_type: Option<String>, status: Option<u16>) -> Self {
+        Error::Server {
+            message: plain(&message),
+            error_type: error_type.map(|kind| plain(&kind)),
+            status,
+            partial: String::new(),
+        }
+    }
+
+    pub(crate) fn incomplete(source: Option<Source>) -> Self {
+        let partial = String::new();
+        Error::Incomplete { partial, source }
+    }
+
+    pub(crate) fn protocol(step: Step, expected: &'static str, found: String) -> Self {
+        let partial = String::new();
+        Error::Protocol {
+            step,
+            expected,
+            found,
+            partial,
+        }
+    }
+
+    pub(crate) fn with_partial(mut self, text: &str) -> Self {
+        match &mut self {
+            Error::Timeout { partial, .. }
+            | Error::Server { partial, .. }
+            | Error::Incomplete { partial, .. }
+            | Error::Protocol { partial, .. }
+            | Error::Cancelled { partial } => text.clone_into(partial),
+            Error::Configuration { .. }
+            | Error::Network { .. }
+            | Error::Http { .. }
+            | Error::LoginRequired { .. } => {}
+        }
+        self
+    }
+
+    /// What of the reply had arrived before the error; `None` if nothing had.
+    pub fn partial(&self) -> Option<&str> {
+        match self {
+            Error::Timeout { partial, .. }
+            | Error::Server { partial, .. }
+            | Error::Incomplete { partial, .. }
+            | Error::Protocol { partial, .. }
+            | Error::Cancelled { partial } => {
+                Some(partial.as_str()).filter(|text| !text.is_empty())
+            }
+            Error::Configuration { .. }
+            | Error::Network { .. }
+            | Error::Http { .. }
+            | Error::LoginRequired { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Configuration { message } => f.write_str(&plain(message)),
+            Error::Network { step, .. } => write!(f, "the service was not reached while {step}"),
+            Error::Timeout { step, setting, .. } => {
+                write!(f, "no answer in time while {step} (limit: {setting})")
+            }
+            Error::Http {
+                step,
+                status,
+                message,
+                retry_after,
+            } => {
+                write!(
+                    f,
+                    "the service answered {status}{} while {step}",
+                    reason(*status)
+                )?;
+                if !message.is_empty() {
+                    write!(f, ": {message}")?;
+                }
+                match retry_after {
+                    Some(wait) => write!(f, " (try again in {} s)", wait.as_secs()),
+                    None => Ok(()),
+                }
+            }
+            Error::LoginRequired { step } => write!(
+                f,
+                "the service wants a login while {step}: pass the cookie of a session that is logged in"
+            ),
+            Error::Server {
+                message,
+                error_type,
+                ..
+            } => {
+                write!(f, "the service reported an error: {message}")?;
+                match error_type {
+                    Some(kind) => write!(f, " ({kind})"),
+                    None => Ok(()),
+                }
+            }
+            Error::Incomplete { .. } => f.write_str("the reply broke off before its end"),
+            Error::Protocol {
+                step,
+                expected,
+                found,
+                ..
+            } => write!(f, "expected {expected} while {step}, but got: {found}"),
+            Error::Cancelled { .. } => f.write_str("the reply was cancelled"),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Error::Network { source, .. } => Some(source.as_ref()),
+            Error::Incomplete { source, .. } => Some(source.as_deref()?),
+            _ => None,
+        }
+    }
+}
+
+/// The usual words for the status codes that this protocol knows.
+fn reason(status: u16) -> &'static str {
+    match status {
+        400 => " Bad Request",
+        401 => " Unauthorized",
+        403 => " Forbidden",
+        404 => " Not Found",
+        405 => " Method Not Allowed",
+        410 => " Gone",
+        413 => " Payload Too Large",
+        422 => " Unprocessable Entity",
+        429 => " Too Many Requests",
+        500 => " Internal Server Error",
+        502 => " Bad Gateway",
+        503 => " Service Unavailable",
+        504 => " Gateway Timeout",
+        _ => "",
+    }
+}
+
+/// Longest text of a server that is shown.
+const MAX_SHOWN: usize = 300;
+
+/// One line that can be shown to a person: HTML tags, control characters and surplus white space
+/// taken out, and cut to a sane length.
+pub(crate) fn plain(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text.chars();
+    let mut length = 0;
+    while let Some(c) = rest.next() {
+        if c == '<' && begins_tag(rest.as_str()) {
+            rest.by_ref().find(|&c| c == '>');
+            push_space(&mut shown);
+        } else if c.is_whitespace() || is_unprintable(c) {
+            push_space(&mut shown);
+        } else if length == MAX_SHOWN {
+            shown.truncate(shown.trim_end().len());
+            return shown + "…";
+        } else {
+            shown.push(c);
+            length += 1;
+        }
+    }
+    shown.truncate(shown.trim_end().len());
+    shown
+}
+
+fn push_space(shown: &mut String) {
+    if !shown.is_empty() && !shown.ends_with(' ') {
+        shown.push(' ');
+    }
+}
+
+/// Whether what follows a `<` makes it a tag, and not a comparison.
+fn begins_tag(rest: &str) -> bool {
+    rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!')
+        && rest.contains('>')
+}
+
+/// Control characters, and those that turn the direction of the text around them.
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_shown_as_its_text() {
+        let page = "<html>\r\n<head><title>503 Service</title></head>\r\n<body><h1>503 &lt;</h1></body></html>";
+        assert_eq!(plain(page), "503 Service 503 &lt;");
+    }
+
+    #[test]
+    fn a_comparison_is_no_tag() {
+        assert_eq!(
+            plain("tokens + max <= 2048, 1 <b"),
+            "tokens + max <= 2048, 1 <b"
+        );
+    }
+
+    #[test]
+    fn nothing_that_steers_a_terminal_is_shown() {
+        assert_eq!(
+            plain("a\x1b[31mred\x07\u{9b}1m\u{202e}b\tc\nd"),
+            "a [31mred 1m b c d"
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let shown = plain(&"é ".repeat(10_000));
+        assert_eq!(shown.chars().filter(|&c| c == 'é').count(), MAX_SHOWN);
+        assert!(shown.ends_with('…'));
+    }
+
+    #[test]
+    fn an_error_is_no_larger_than_what_it_travels_with() {
+        assert!(size_of::<Error>() <= 104, "{}", size_of::<Error>());
+    }
+}

@@ -1,0 +1,27 @@
+//! Blocking client for the H2O.ai chat protocol.
+#![forbid(unsafe_code)]
+#![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
+
+mod builder;
+mod client;
+mod conversation;
+mod cookies;
+mod error;
+mod http;
+mod interrupt;
+mod message;
+mod origin;
+mod parameters;
+mod protocol;
+mod reply;
+
+pub use builder::ClientBuilder;
+pub use client::{Client, DEFAULT_MODEL, DEFAULT_URL};
+pub use conversation::Conversation;
+pub use error::{Error, Result, Step};
+pub use http::Exchange;
+pub use interrupt::Canceller;
+pub use message::{Message, Role, format_prompt};
+pub use parameters::Parameters;
+pub use protocol::tokens::{FinishReason, Tokens, tokens};
+pub use reply::Reply;

@@ -1,0 +1,279 @@
+//! The generation parameters and their bounds.
+
+use std::fmt;
+
+use serde_json::{Map, Number, Value};
+
+use crate::error::{Error, Result};
+
+/// How the model is to generate: what is set here replaces or joins the defaults.
+///
+/// The defaults are those of the 2023 service: `temperature` 0.4, `truncate` 2048,
+/// `max_new_tokens` 1024, `do_sample` true, `repetition_penalty` 1.2, `return_full_text` false.
+/// Parameters of one message win over those of the client.
+///
+/// They are a matter of the 2023 dialect (chat-ui v0.3 to v0.6, in front of
+/// text-generation-inference). Later servers decide them themselves and take none.
+///
+/// A value out of bounds is refused before anything is sent: by
+/// [`ClientBuilder::build`](crate::ClientBuilder::build) or by the message that carries it.
+///
+/// ```
+/// use h2ogpt::Parameters;
+///
+/// let parameters = Parameters::new()
+///     .temperature(0.9)
+///     .stop(["\nUser:"])
+///     .set("decoder_input_details", true);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parameters {
+    values: Map<String, Value>,
+}
+
+impl Parameters {
+    /// No parameter set: the defaults apply.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Randomness of the choice of tokens, above 0; default 0.4.
+    pub fn temperature(self, value: f64) -> Self {
+        self.number("temperature", value)
+    }
+
+    /// How much repetition is punished, above 0, where 1 is not at all; default 1.2.
+    pub fn repetition_penalty(self, value: f64) -> Self {
+        self.number("repetition_penalty", value)
+    }
+
+    /// Choose among this many most probable tokens, at least 1; not limited by default.
+    pub fn top_k(self, value: u32) -> Self {
+        self.set("top_k", value)
+    }
+
+    /// Choose among the most probable tokens that together reach this probability, between 0
+    /// and 1, both exclusive; off by default.
+    pub fn top_p(self, value: f64) -> Self {
+        self.number("top_p", value)
+    }
+
+    /// Typical decoding mass, between 0 and 1, both exclusive; off by default.
+    pub fn typical_p(self, value: f64) -> Self {
+        self.number("typical_p", value)
+    }
+
+    /// Longest reply in tokens, at least 1; default 1024.
+    pub fn max_new_tokens(self, value: u32) -> Self {
+        self.set("max_new_tokens", value)
+    }
+
+    /// How many tokens of the prompt are used, counted from its end, at least 1; default 2048.
+    pub fn truncate(self, value: u32) -> Self {
+        self.set("truncate", value)
+    }
+
+    /// Texts that end the reply when the model writes one of them; none by default.
+    pub fn stop<S: Into<String>>(self, texts: impl IntoIterator<Item = S>) -> Self {
+        let texts = texts.into_iter().map(|text| Value::String(text.into()));
+        self.set("stop", Value::Array(texts.collect()))
+    }
+
+    /// Seed of the random choice, for a reply that can be repeated; random by default.
+    pub fn seed(self, value: u64) -> Self {
+        self.set("seed", value)
+    }
+
+    /// Whether tokens are sampled, or else always the most probable one is taken; default true.
+    pub fn do_sample(self, value: bool) -> Self {
+        self.set("do_sample", value)
+    }
+
+    /// Whether the prompt is repeated in front of the reply; default false.
+    pub fn return_full_text(self, value: bool) -> Self {
+        self.set("return_full_text", value)
+    }
+
+    /// Any other parameter, or a known one as JSON. The server ignores names that it does not
+    /// know. `null` takes a default out, so that the server's own applies.
+    pub fn set(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.values.insert(name.into(), value.into());
+        self
+    }
+
+    fn number(self, name: &str, value: f64) -> Self {
+        match Number::from_f64(value) {
+            Some(number) => self.set(name, number),
+            // JSON has no such number. Its name is kept, for `validate` to refuse.
+            None => self.set(name, value.to_string()),
+        }
+    }
+
+    /// The defaults, overlaid by these parameters, and these by the `later` ones.
+    pub(crate) fn merged(&self, later: &Parameters) -> Map<String, Value> {
+        let mut merged = Map::new();
+        let mut put = |name: &str, value: Value| merged.insert(name.to_owned(), value);
+        put("temperature", 0.4.into());
+        put("truncate", 2048.into());
+        put("max_new_tokens", 1024.into());
+        put("do_sample", true.into());
+        put("repetition_penalty", 1.2.into());
+        put("return_full_text", false.into());
+        for (name, value) in self.values.iter().chain(&later.values) {
+            put(name, value.clone());
+        }
+        merged.retain(|_, value| !value.is_null());
+        merged
+    }
+
+    /// Refuses values that the server would refuse, while nothing is sent yet.
+    pub(crate) fn validate(&self) -> Result<()> {
+        for (name, value) in &self.values {
+            let bound = Bound::of(name);
+            if !value.is_null() && !bound.admits(value) {
+                return Err(Error::configuration(format!(
+                    "parameter {name} must be {bound}, not {value}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a known parameter may be (section 5 of the protocol: "Generation parameters").
+enum Bound {
+    Positive,
+    Fraction,
+    PositiveInteger(u64),
+    Unsigned,
+    Texts,
+    Boolean,
+    Any,
+}
+
+impl Bound {
+    fn of(name: &str) -> Bound {
+        match name {
+            "temperature" | "repetition_penalty" => Bound::Positive,
+            "top_p" | "typical_p" => Bound::Fraction,
+            "top_k" | "max_new_tokens" | "truncate" => Bound::PositiveInteger(u32::MAX.into()),
+            "seed" => Bound::Unsigned,
+            "stop" => Bound::Texts,
+            "do_sample" | "return_full_text" | "details" | "watermark" => Bound::Boolean,
+            _ => Bound::Any,
+        }
+    }
+
+    fn admits(&self, value: &Value) -> bool {
+        match self {
+            Bound::Positive => value.as_f64().is_some_and(|n| n > 0.0),
+            Bound::Fraction => value.as_f64().is_some_and(|n| n > 0.0 && n < 1.0),
+            Bound::PositiveInteger(max) => value.as_u64().is_some_and(|n| (1..=*max).contains(&n)),
+            Bound::Unsigned => value.is_u64(),
+            Bound::Texts => value
+                .as_array()
+                .is_some_and(|texts| texts.iter().all(Value::is_string)),
+            Bound::Boolean => value.is_boolean(),
+            Bound::Any => true,
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Bound::Positive => "a number above 0",
+            Bound::Fraction => "a number between 0 and 1, both exclusive",
+            Bound::PositiveInteger(_) => "a whole number of at least 1",
+            Bound::Unsigned => "a whole number that is not negative",
+            Bound::Texts => "a list of texts",
+            Bound::Boolean => "true or false",
+            Bound::Any => "anything",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refused(parameters: Parameters) -> String {
+        parameters.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_2023_service() {
+        let none = Parameters::new();
+        assert_eq!(
+            Value::Object(none.merged(&none)),
+            json!({"temperature": 0.4, "truncate": 2048, "max_new_tokens": 1024,
+                "do_sample": true, "repetition_penalty": 1.2, "return_full_text": false})
+        );
+    }
+
+    #[test]
+    fn what_is_set_later_wins_and_null_takes_out() {
+        let client = Parameters::new()
+            .temperature(0.9)
+            .seed(u64::MAX)
+            .set("x", json!([1]));
+        let message = Parameters::new()
+            .temperature(1.5)
+            .set("truncate", Value::Null);
+        let merged = client.merged(&message);
+        assert_eq!(merged["temperature"], 1.5);
+        assert_eq!(merged["seed"], u64::MAX);
+        assert_eq!(merged["x"], json!([1]));
+        assert!(!merged.contains_key("truncate"));
+    }
+
+    #[test]
+    fn values_out_of_bounds_are_refused_by_name() {
+        let new = Parameters::new;
+        for parameters in [
+            new().temperature(0.0),
+            new().temperature(f64::NAN),
+            new().repetition_penalty(-1.0),
+            new().repetition_penalty(f64::INFINITY),
+            new().top_k(0),
+            new().top_p(0.0),
+            new().top_p(1.0),
+            new().typical_p(1.5),
+            new().max_new_tokens(0),
+            new().truncate(0),
+            new().set("seed", -1),
+            new().set("stop", "x"),
+            new().set("stop", json!([1])),
+            new().set("do_sample", "true"),
+            new().set("max_new_tokens", 1.5),
+        ] {
+            let name = parameters.values.keys().next().unwrap().clone();
+            let message = refused(parameters);
+            assert!(message.contains(&name), "{message}");
+        }
+        assert_eq!(
+            refused(new().top_p(1.0)),
+            "parameter top_p must be a number between 0 and 1, both exclusive, not 1.0"
+        );
+    }
+
+    #[test]
+    fn values_within_bounds_and_unknown_names_pass() {
+        let parameters = Parameters::new()
+            .temperature(0.01)
+            .repetition_penalty(1.0)
+            .top_k(1)
+            .top_p(0.5)
+            .typical_p(0.99)
+            .max_new_tokens(1)
+            .truncate(1)
+            .stop(["a", "b"])
+            .seed(0)
+            .do_sample(false)
+            .return_full_text(true)
+            .set("temperature", 1)
+            .set("whatever", -1);
+        parameters.validate().unwrap();
+    }
+}

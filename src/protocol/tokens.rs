@@ -1,0 +1,276 @@
+//! From the bytes of a reply to its text: lines, events, tokens.
+
+use std::borrow::Cow;
+use std::io::{self, BufRead};
+use std::iter::FusedIterator;
+
+use super::line::{Line, Lines};
+use super::update::{self, NoEvent, Update};
+use crate::error::{Error, Result, Step, plain};
+
+/// Longest line without text: room for any event but that of the final text, which is granted
+/// in proportion to what was streamed.
+const MAX_LINE: usize = 4 << 20;
+/// Bounds of an event that is spread over several lines, as each line costs one more try.
+const MAX_JOINED: usize = 1 << 20;
+const MAX_JOINED_LINES: usize = 1024;
+
+/// Why a reply ended where it did, as far as the service says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FinishReason {
+    /// The model had nothing more to say.
+    EndOfText,
+    /// The reply reached `max_new_tokens`: the text is cut there.
+    Length,
+    /// The model wrote one of the `stop` texts.
+    StopSequence,
+    /// Somebody stopped the reply on the server: the text is cut there.
+    Interrupted,
+}
+
+/// The tokens of one reply, decoded from any [`BufRead`]: a recording, a test, a
+/// text-generation-inference server's own stream. [`Reply`](crate::Reply) is built on it.
+///
+/// Implements the stream of the protocol: lines that end in LF, CRLF or CR; events as
+/// `data:` lines; special tokens left out; complete only with the final event.
+///
+/// The tokens joined are the final text wherever the final text begins with what was streamed:
+/// what is missing at its end comes as one more token. Where it differs otherwise,
+/// [`text`](Tokens::text) is the final text. After the end or an error the iterator stays at
+/// its end.
+///
+/// Reads when asked for the next token, for as long as the reader blocks; buffers nothing but
+/// one line and the text so far.
+#[derive(Debug)]
+pub struct Tokens<R> {
+    lines: Lines<R>,
+    line: Vec<u8>,
+    /// JSON of an event whose object was still open at the end of the last line.
+    open: String,
+    open_lines: usize,
+    text: String,
+    finish_reason: Option<FinishReason>,
+    /// The first thing that came and is no event, for the case that nothing else comes.
+    stray: Option<String>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing of the protocol has come yet.
+    Waiting,
+    /// Events come.
+    Streaming,
+    /// The final event has come.
+    Complete,
+    /// An error was given out.
+    Failed,
+}
+
+/// Decodes the tokens of one reply from `reader`; see [`Tokens`].
+///
+/// ```
+/// let stream = "data:{\"token\":{\"text\":\"Hello\",\"special\":false},\"generated_text\":null}\n\n\
+///               data:{\"token\":{\"text\":\"</s>\",\"special\":true},\"generated_text\":\"Hello\"}\n\n";
+/// let reply: h2ogpt::Result<String> = h2ogpt::tokens(stream.as_bytes()).collect();
+/// assert_eq!(reply?, "Hello");
+/// # Ok::<(), h2ogpt::Error>(())
+/// ```
+pub fn tokens<R: BufRead>(reader: R) -> Tokens<R> {
+    Tokens {
+        lines: Lines::new(reader),
+        line: Vec::new(),
+        open: String::new(),
+        open_lines: 0,
+        text: String::new(),
+        finish_reason: None,
+        stray: None,
+        state: State::Waiting,
+    }
+}
+
+impl<R> Tokens<R> {
+    /// What has been said so far; the final text once the reply is complete.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Why the reply ended; `None` before its end, and where the service does not say.
+    pub fn finish_reason(&self) -> Option<FinishReason> {
+        self.finish_reason
+    }
+
+    /// Whether the final event has come: [`text`](Tokens::text) is all that was said.
+    pub fn is_complete(&self) -> bool {
+        self.state == State::Complete
+    }
+}
+
+impl<R: BufRead> Tokens<R> {
+    pub(crate) fn into_inner(self) -> R {
+        self.lines.into_inner()
+    }
+
+    /// Reads up to the next piece of text; `None` when the reply is complete.
+    fn advance(&mut self) -> Result<Option<String>> {
+        while self.state != State::Complete {
+            let limit = MAX_LINE.saturating_add(self.text.len().saturating_mul(6));
+            let mut line = std::mem::take(&mut self.line);
+            let piece = match self.lines.read(&mut line, limit) {
+                Ok(Line::Complete) => self.take_line(&String::from_utf8_lossy(&line)),
+                Ok(Line::TooLong) => Err(self.unexpected("a line of bearable length", &line)),
+                Ok(Line::End) => Err(self.ended()),
+                Err(error) => Err(broken(error)),
+            };
+            self.line = line;
+            if let Some(piece) = piece?.filter(|piece| !piece.is_empty()) {
+                return Ok(Some(piece));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The text that one line adds.
+    fn take_line(&mut self, line: &str) -> Result<Option<String>> {
+        let line = line.trim();
+        let payload = line.strip_prefix("data:").map_or(line, str::trim_start);
+        if !self.open.is_empty() {
+            return self.take_continuation(line, payload);
+        }
+        if !payload.starts_with('{') {
+            self.note_stray(line, payload);
+            return Ok(None);
+        }
+        self.take_event(payload)
+    }
+
+    /// One more line of an event whose object is still open.
+    fn take_continuation(&mut self, line: &str, payload: &str) -> Result<Option<String>> {
+        if line.is_empty() {
+            let open = std::mem::take(&mut self.open);
+            return Err(self.unexpected("the rest of an event", open.as_bytes()));
+        }
+        if is_comment_or_field(line) {
+            return Ok(None);
+        }
+        self.open_lines += 1;
+        if self.open.len() + payload.len() > MAX_JOINED || self.open_lines > MAX_JOINED_LINES {
+            let open = std::mem::take(&mut self.open);
+            return Err(self.unexpected("an event of bearable length", open.as_bytes()));
+        }
+        let mut joined = std::mem::take(&mut self.open);
+        joined.push('\n');
+        joined.push_str(payload);
+        self.take_event(&joined)
+    }
+
+    fn take_event(&mut self, json: &str) -> Result<Option<String>> {
+        match update::decode(json) {
+            Ok(Update::Unknown) => {
+                self.stray.get_or_insert_with(|| plain(json));
+                Ok(None)
+            }
+            Ok(update) => {
+                self.open_lines = 0;
+                self.state = State::Streaming;
+                self.apply(update)
+            }
+            Err(NoEvent::Unfinished) => {
+                self.open = json.to_owned();
+                Ok(None)
+            }
+            Err(NoEvent::Invalid) => Err(self.unexpected("an event in JSON", json.as_bytes())),
+        }
+    }
+
+    fn apply(&mut self, update: Update) -> Result<Option<String>> {
+        match update {
+            Update::Token(piece) => {
+                self.text.push_str(&piece);
+                Ok(Some(piece))
+            }
+            Update::Final {
+                text,
+                token,
+                finish_reason,
+            } => {
+                self.state = State::Complete;
+                self.finish_reason = finish_reason;
+                Ok(Some(self.conclude(text, token)))
+            }
+            Update::Error {
+                message,
+                error_type,
+                status,
+            } => Err(Error::server(message, error_type, status)),
+            Update::Unknown => Ok(None),
+        }
+    }
+
+    /// Takes the final text, and returns what it adds to the tokens.
+    fn conclude(&mut self, text: String, token: String) -> String {
+        let streamed = self.text.len();
+        let said = std::mem::replace(&mut self.text, text);
+        let addition = self.text.get(streamed..).filter(|addition| {
+            self.text.starts_with(said.as_str()) && addition.starts_with(token.as_str())
+        });
+        addition.map_or(token, str::to_owned)
+    }
+
+    /// What it means that nothing more comes, while the final event has not come.
+    fn ended(&mut self) -> Error {
+        match self.stray.take() {
+            Some(stray) if self.state == State::Waiting => {
+                Error::protocol(Step::Message, "a stream of events", stray)
+            }
+            _ => Error::incomplete(None),
+        }
+    }
+
+    fn note_stray(&mut self, line: &str, payload: &str) {
+        let harmless = payload.is_empty() || payload == "[DONE]" || is_comment_or_field(line);
+        if self.state == State::Waiting && self.stray.is_none() && !harmless {
+            self.stray = Some(plain(line)).filter(|text| !text.is_empty());
+        }
+    }
+
+    fn unexpected(&self, expected: &'static str, found: &[u8]) -> Error {
+        // A long line is cut before it is looked at, as an excerpt is all that is kept.
+        let start: Cow<str> = String::from_utf8_lossy(found.get(..1024).unwrap_or(found));
+        Error::protocol(Step::Message, expected, plain(&start))
+    }
+}
+
+/// Lines of the event-stream standard that carry no data.
+fn is_comment_or_field(line: &str) -> bool {
+    ["event:", "id:", "retry:", ":"]
+        .iter()
+        .any(|field| line.starts_with(field))
+}
+
+/// The reader failed: an error of this crate's own reader as it is, any other as a broken reply.
+fn broken(error: io::Error) -> Error {
+    match error.downcast::<Error>() {
+        Ok(own) => own,
+        Err(error) => Error::incomplete(Some(Box::new(error))),
+    }
+}
+
+impl<R: BufRead> Iterator for Tokens<R> {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.state == State::Failed {
+            return None;
+        }
+        self.advance()
+            .map_err(|error| {
+                self.state = State::Failed;
+                error.with_partial(&self.text)
+            })
+            .transpose()
+    }
+}
+
+impl<R: BufRead> FusedIterator for Tokens<R> {}
