@@ -1,0 +1,114 @@
+//! Ctrl-C: the first one ends what is going on, cleaning up; the second one ends the program.
+
+use std::io::{self, Write};
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use h2ogpt::Canceller;
+
+use crate::status::Failure;
+
+pub struct Interrupts {
+    shared: Arc<Shared>,
+    events: Receiver<Event>,
+    sender: Sender<Event>,
+}
+
+#[derive(Default)]
+struct Shared {
+    interrupted: AtomicBool,
+    /// What ends the reply that is being read.
+    canceller: Mutex<Option<Canceller>>,
+}
+
+enum Event {
+    Interrupt,
+    Line(io::Result<Option<String>>),
+}
+
+/// What a person has typed.
+pub enum Input {
+    Line(String),
+    End,
+}
+
+impl Interrupts {
+    pub fn install() -> Result<Interrupts, Failure> {
+        let shared = Arc::<Shared>::default();
+        let (sender, events) = mpsc::channel();
+        let (handler, waker) = (Arc::clone(&shared), sender.clone());
+        ctrlc::set_handler(move || {
+            eprintln!();
+            if handler.interrupted.swap(true, Ordering::SeqCst) {
+                process::exit(130);
+            }
+            let _ = waker.send(Event::Interrupt);
+            if let Some(canceller) = &*handler.canceller() {
+                canceller.cancel();
+            }
+        })
+        .map_err(Failure::other)?;
+        Ok(Interrupts {
+            shared,
+            events,
+            sender,
+        })
+    }
+
+    /// Fails if there was a Ctrl-C.
+    pub fn check(&self) -> Result<(), Failure> {
+        match self.shared.interrupted.load(Ordering::SeqCst) {
+            true => Err(Failure::Interrupted),
+            false => Ok(()),
+        }
+    }
+
+    /// Lets Ctrl-C end a reply, as long as the returned guard lives.
+    pub fn cancel(&self, canceller: Canceller) -> impl Drop + use<> {
+        *self.shared.canceller() = Some(canceller.clone());
+        if self.check().is_err() {
+            canceller.cancel();
+        }
+        Forget(Arc::clone(&self.shared))
+    }
+
+    /// Asks for a line. A thread reads it, as a blocking read cannot be woken by Ctrl-C.
+    pub fn read_line(&self, prompt: &str) -> Result<Input, Failure> {
+        eprint!("{prompt}");
+        io::stderr().flush()?;
+        let sender = self.sender.clone();
+        thread::spawn(move || {
+            let mut line = String::new();
+            let read = io::stdin().read_line(&mut line);
+            sender.send(Event::Line(read.map(|length| (length > 0).then_some(line))))
+        });
+        match self.events.recv().map_err(Failure::other)? {
+            Event::Interrupt => Err(Failure::Interrupted),
+            Event::Line(Ok(Some(line))) => Ok(Input::Line(line)),
+            Event::Line(Ok(None)) => {
+                eprintln!();
+                Ok(Input::End)
+            }
+            Event::Line(Err(error)) => Err(Failure::other(error)),
+        }
+    }
+}
+
+impl Shared {
+    fn canceller(&self) -> std::sync::MutexGuard<'_, Option<Canceller>> {
+        self.canceller
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Forget(Arc<Shared>);
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        *self.0.canceller() = None;
+    }
+}

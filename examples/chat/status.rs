@@ -1,0 +1,113 @@
+//! How the program fails: one line on standard error, and an exit status for scripts.
+
+use std::error::Error as _;
+use std::io;
+use std::process::ExitCode;
+
+use h2ogpt::Error;
+
+/// Why the program ends, or why a turn of an interactive chat has failed.
+pub enum Failure {
+    /// The client says why.
+    Client(Error),
+    /// Wrong use: of the command line or of an interactive command.
+    Usage(String),
+    Other(String),
+    /// Ctrl-C.
+    Interrupted,
+    /// Nobody reads the output any more, and so nobody wants to hear about it.
+    OutputClosed,
+}
+
+impl Failure {
+    pub fn usage(message: impl Into<String>) -> Self {
+        Failure::Usage(message.into())
+    }
+
+    pub fn other(error: impl ToString) -> Self {
+        Failure::Other(error.to_string())
+    }
+
+    /// Whether an interactive chat can go on.
+    pub fn is_of_the_turn(&self) -> bool {
+        match self {
+            Failure::Client(Error::Cancelled { .. }) => false,
+            Failure::Client(_) | Failure::Usage(_) => true,
+            Failure::Other(_) | Failure::Interrupted | Failure::OutputClosed => false,
+        }
+    }
+
+    /// Says it on standard error, and returns the exit status.
+    pub fn report(&self) -> ExitCode {
+        match self {
+            Failure::Client(Error::Cancelled { .. })
+            | Failure::Interrupted
+            | Failure::OutputClosed => {}
+            Failure::Client(error) => eprintln!("chat: {}", described(error)),
+            Failure::Usage(message) => eprintln!("chat: {} (see --help)", one_line(message)),
+            Failure::Other(message) => eprintln!("chat: {}", one_line(message)),
+        }
+        self.status()
+    }
+
+    fn status(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Failure::OutputClosed => 0,
+            Failure::Other(_) => 1,
+            Failure::Usage(_) => 2,
+            Failure::Interrupted => 130,
+            Failure::Client(error) => match error {
+                Error::Configuration { .. } => 2,
+                Error::Cancelled { .. } => 130,
+                Error::Http { status: 429, .. } => 5,
+                Error::Server {
+                    status: Some(429), ..
+                } => 5,
+                Error::Http { .. } | Error::Server { .. } | Error::LoginRequired { .. } => 4,
+                Error::Incomplete { .. } => 6,
+                _ if error.partial().is_some() => 6,
+                Error::Network { .. } | Error::Timeout { .. } => 3,
+                _ => 1,
+            },
+        })
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Client(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::OutputClosed,
+            _ => Failure::Other(format!("the reply cannot be written: {error}")),
+        }
+    }
+}
+
+impl From<lexopt::Error> for Failure {
+    fn from(error: lexopt::Error) -> Self {
+        Failure::Usage(error.to_string())
+    }
+}
+
+/// An error with its causes, in one line.
+fn described(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    one_line(&text)
+}
+
+/// Without anything that steers the terminal.
+fn one_line(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(shown).collect()
+}

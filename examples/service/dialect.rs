@@ -1,0 +1,305 @@
+//! What differs between the versions of the server, as one table.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A version of the server, named after the oldest release that behaves like it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    V0_3,
+    V0_5,
+    V0_6,
+    V0_7,
+    V0_8,
+    V0_9_0,
+    V0_9_3,
+    V0_9_6,
+    Main,
+}
+
+/// How a message is encoded, what its `id` means and how the reply is framed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Messages {
+    /// JSON with `parameters` and `options`; the id is the message's own; server-sent events.
+    Options,
+    /// JSON; the id is the message's own; JSON lines.
+    Plain,
+    /// JSON; the id is the parent's; JSON lines.
+    TreeJson,
+    /// A form whose `data` field is that JSON; JSON lines.
+    TreeForm,
+}
+
+/// Which header of a form post has to name the server itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SameOrigin {
+    Referer,
+    Origin,
+}
+
+/// How `/settings` is written, and when the share flag of it counts as true.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SettingsBody {
+    /// A form; any text is true, `false` included.
+    FormAnyText,
+    /// A form; only `true` and `on` are true.
+    Form,
+    /// JSON; a missing flag is true.
+    Json,
+}
+
+/// How the text of an answer becomes tokens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cutting {
+    Words,
+    /// Every five UTF-16 units, through the middle of surrogate pairs.
+    FiveUnits,
+    /// Words filled up with NUL to sixteen UTF-16 units.
+    PaddedWords,
+}
+
+/// The line that announces the title of a new conversation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Title {
+    Never,
+    Status,
+    Own,
+}
+
+/// What `stop-generating` does to a reply that is under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Cut after the next token, without a last chunk; works once in a conversation.
+    Cut,
+    /// Nothing.
+    Ignored,
+    /// A final answer of what has been said so far.
+    Final,
+}
+
+/// One row of the table.
+pub(super) struct Rules {
+    name: &'static str,
+    pub messages: Messages,
+    pub same_origin: SameOrigin,
+    pub settings: SettingsBody,
+    /// Nothing but reading is allowed before the settings were accepted.
+    pub welcome_modal: bool,
+    /// The system prompt is the `customPrompts` of the settings.
+    pub custom_prompts: bool,
+    /// Later on it is the `preprompt` a conversation is created with.
+    pub preprompt: bool,
+    /// The create reply holds the conversation, and so the id of its root message.
+    pub create_tells_root: bool,
+    /// `{"message":"An error occurred","errorId":...}` instead of `Internal Error`.
+    pub error_ids: bool,
+    pub unknown_model: u16,
+    /// `/api/...` exists.
+    pub api: bool,
+    pub content_type: Option<&'static str>,
+    pub cutting: Cutting,
+    pub title: Title,
+    /// `keepAlive` lines while nothing else is to be said.
+    pub keep_alive: bool,
+    /// The answer is stored when the response ends, not when its text is final.
+    pub stores_late: bool,
+    /// 4096 spaces after the final answer, to push it through buffering proxies.
+    pub padding: bool,
+    /// `status: finished` as the last line.
+    pub finished: bool,
+    /// The response stays open after the final answer.
+    pub endless: bool,
+    /// The final answer says whether it was interrupted.
+    pub interrupted: bool,
+    pub stop: Stop,
+    /// Closing the connection ends the generation.
+    pub closing_stops: bool,
+    /// A failed generation is tried again, so that its tokens come twice.
+    pub tries_twice: bool,
+    /// The name of the kind of a `webSearch` line.
+    pub web_search_kind: &'static str,
+    /// An unknown user is sent to the login page, where older versions answer 401.
+    pub login_redirects: bool,
+    pub cookie_days: u64,
+    /// `Vary: Accept-Encoding` on everything.
+    pub vary: bool,
+}
+
+const V0_3: Rules = Rules {
+    name: "v0.3",
+    messages: Messages::Options,
+    same_origin: SameOrigin::Referer,
+    settings: SettingsBody::FormAnyText,
+    welcome_modal: true,
+    custom_prompts: false,
+    preprompt: false,
+    create_tells_root: false,
+    error_ids: false,
+    unknown_model: 500,
+    api: false,
+    content_type: Some("text/event-stream"),
+    cutting: Cutting::Words,
+    title: Title::Never,
+    keep_alive: false,
+    stores_late: false,
+    padding: false,
+    finished: false,
+    endless: false,
+    interrupted: false,
+    stop: Stop::Cut,
+    closing_stops: false,
+    tries_twice: false,
+    web_search_kind: "messageType",
+    login_redirects: false,
+    cookie_days: 365,
+    vary: false,
+};
+
+const V0_5: Rules = Rules {
+    name: "v0.5",
+    custom_prompts: true,
+    ..V0_3
+};
+
+const V0_6: Rules = Rules {
+    name: "v0.6",
+    settings: SettingsBody::Form,
+    ..V0_5
+};
+
+const V0_7: Rules = Rules {
+    name: "v0.7",
+    messages: Messages::Plain,
+    settings: SettingsBody::Json,
+    custom_prompts: false,
+    preprompt: true,
+    error_ids: true,
+    content_type: None,
+    endless: true,
+    stop: Stop::Final,
+    closing_stops: true,
+    cookie_days: 14,
+    ..V0_6
+};
+
+const V0_8: Rules = Rules {
+    name: "v0.8",
+    messages: Messages::TreeJson,
+    same_origin: SameOrigin::Origin,
+    unknown_model: 400,
+    api: true,
+    content_type: Some("text/event-stream"),
+    cutting: Cutting::FiveUnits,
+    title: Title::Status,
+    padding: true,
+    endless: false,
+    stop: Stop::Ignored,
+    ..V0_7
+};
+
+const V0_9_0: Rules = Rules {
+    name: "v0.9",
+    cutting: Cutting::PaddedWords,
+    interrupted: true,
+    web_search_kind: "subtype",
+    ..V0_8
+};
+
+const V0_9_3: Rules = Rules {
+    name: "v0.9.3",
+    messages: Messages::TreeForm,
+    content_type: Some("application/jsonl"),
+    title: Title::Own,
+    keep_alive: true,
+    stores_late: true,
+    ..V0_9_0
+};
+
+const V0_9_6: Rules = Rules {
+    name: "v0.9.6",
+    welcome_modal: false,
+    stop: Stop::Final,
+    closing_stops: false,
+    tries_twice: true,
+    login_redirects: true,
+    ..V0_9_3
+};
+
+const MAIN: Rules = Rules {
+    name: "main",
+    create_tells_root: true,
+    finished: true,
+    vary: true,
+    ..V0_9_6
+};
+
+impl Dialect {
+    /// Every dialect, oldest first.
+    pub const ALL: [Dialect; 9] = [
+        Dialect::V0_3,
+        Dialect::V0_5,
+        Dialect::V0_6,
+        Dialect::V0_7,
+        Dialect::V0_8,
+        Dialect::V0_9_0,
+        Dialect::V0_9_3,
+        Dialect::V0_9_6,
+        Dialect::Main,
+    ];
+
+    pub(super) fn rules(self) -> &'static Rules {
+        match self {
+            Dialect::V0_3 => &V0_3,
+            Dialect::V0_5 => &V0_5,
+            Dialect::V0_6 => &V0_6,
+            Dialect::V0_7 => &V0_7,
+            Dialect::V0_8 => &V0_8,
+            Dialect::V0_9_0 => &V0_9_0,
+            Dialect::V0_9_3 => &V0_9_3,
+            Dialect::V0_9_6 => &V0_9_6,
+            Dialect::Main => &MAIN,
+        }
+    }
+
+    /// Whether messages form a tree, so that a new one names its parent.
+    pub fn is_tree(self) -> bool {
+        matches!(
+            self.rules().messages,
+            Messages::TreeJson | Messages::TreeForm
+        )
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.rules().name)
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = UnknownDialect;
+
+    /// Takes the name of any release whose behaviour is known.
+    fn from_str(name: &str) -> Result<Dialect, UnknownDialect> {
+        match name {
+            "v0.4" => Ok(Dialect::V0_3),
+            "v0.8.4" => Ok(Dialect::V0_8),
+            _ => Dialect::ALL
+                .into_iter()
+                .find(|dialect| dialect.rules().name == name)
+                .ok_or(UnknownDialect),
+        }
+    }
+}
+
+/// The name is of no version this service can play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownDialect;
+
+impl fmt::Display for UnknownDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown dialect, known are v0.3 to v0.9.6 and main")
+    }
+}
+
+impl std::error::Error for UnknownDialect {}
