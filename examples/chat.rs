@@ -10,11 +10,11 @@ mod service;
 #[path = "chat/status.rs"]
 mod status;
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use h2ogpt::{Client, Conversation, Reply};
+use h2ogpt::{Client, Conversation, Event, Reply, WebSearch};
 
 use interrupts::{Input, Interrupts};
 use options::{Command, Options};
@@ -39,12 +39,12 @@ fn main() -> ExitCode {
 
 /// Everything that must be cleaned up is dropped here, before the process exits.
 fn run(mut options: Options) -> Result<(), Failure> {
-    let demo = options.demo.then(|| {
+    let demo = options.demo.map(|dialect| {
         eprintln!(
             "chat: a demonstration: the answers are made up in this program, without a model"
         );
-        let service = Service::builder().token_delay(Duration::from_millis(40));
-        service.start()
+        let service = Service::builder().dialect(dialect);
+        service.token_delay(Duration::from_millis(40)).start()
     });
     let demo = demo.transpose().map_err(Failure::other)?;
     if let Some(service) = &demo {
@@ -52,13 +52,17 @@ fn run(mut options: Options) -> Result<(), Failure> {
     }
     let interrupts = Interrupts::install()?;
     let client = options.client()?;
-    match prompt(&options.prompt)? {
-        Some(prompt) => {
-            let mut conversation = client.conversation()?;
-            interrupts.check()?;
-            print(conversation.send(prompt)?, &interrupts, options.stream)
-        }
-        None => chat(&client, &interrupts, options.stream),
+    if options.list_models {
+        return list_models(&client);
+    }
+    let chat = Chat {
+        client,
+        interrupts,
+        options,
+    };
+    match prompt(&chat.options.prompt)? {
+        Some(prompt) => chat.turn(&mut None, &prompt),
+        None => chat.run(),
     }
 }
 
@@ -82,76 +86,100 @@ fn prompt(words: &str) -> Result<Option<String>, Failure> {
     }
 }
 
-/// Prints a reply as it comes, or when it is complete.
-fn print(mut reply: Reply<'_>, interrupts: &Interrupts, stream: bool) -> Result<(), Failure> {
-    let _cancels = interrupts.cancel(reply.canceller());
-    let mut output = Output::new();
-    let outcome = reply.by_ref().try_for_each(|token| match token {
-        Ok(token) if stream => output.print(&token).map_err(Failure::from),
-        Ok(_) => Ok(()),
-        Err(error) => Err(Failure::from(error)),
-    });
-    if !stream {
-        // After an error too: what arrived is on standard output.
-        output.print(reply.text())?;
+fn list_models(client: &Client) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    for model in client.models()? {
+        writeln!(stdout, "{}", status::one_line(&model.id))?;
     }
-    output.finish()?;
-    outcome
+    Ok(())
 }
 
-/// Turn after turn in one conversation, until the end of the input.
-fn chat(client: &Client, interrupts: &Interrupts, stream: bool) -> Result<(), Failure> {
-    let mut conversation = None;
-    eprintln!("chat: /new begins anew, /retry asks again, /exit or Ctrl-D ends");
-    loop {
-        let line = match interrupts.read_line("> ")? {
-            Input::Line(line) => line,
-            Input::End => return Ok(()),
-        };
-        let outcome = match line.trim() {
-            "" => continue,
-            "/exit" => return Ok(()),
-            "/new" => {
-                conversation = None;
-                continue;
+struct Chat {
+    client: Client,
+    interrupts: Interrupts,
+    options: Options,
+}
+
+impl Chat {
+    /// Turn after turn in one conversation, until the end of the input.
+    fn run(&self) -> Result<(), Failure> {
+        let mut conversation = None;
+        eprintln!("chat: /new begins anew, /retry asks again, /exit or Ctrl-D ends");
+        loop {
+            let line = match self.interrupts.read_line("> ")? {
+                Input::Line(line) => line,
+                Input::End => return Ok(()),
+            };
+            let outcome = match line.trim() {
+                "" => continue,
+                "/exit" => return Ok(()),
+                "/new" => {
+                    conversation = None;
+                    continue;
+                }
+                "/retry" => match &mut conversation {
+                    Some(conversation) => self.retry(conversation),
+                    None => Err(Failure::usage("there is nothing to retry yet")),
+                },
+                command if command.starts_with('/') => {
+                    Err(Failure::usage("the commands are /new, /retry and /exit"))
+                }
+                prompt => self.turn(&mut conversation, prompt),
+            };
+            match outcome {
+                Ok(()) => {}
+                // The next turn may go better.
+                Err(failure) if failure.is_of_the_turn() => drop(failure.report()),
+                Err(failure) => return Err(failure),
             }
-            "/retry" => match &mut conversation {
-                Some(conversation) => retry(conversation, interrupts, stream),
-                None => Err(Failure::usage("there is nothing to retry yet")),
-            },
-            command if command.starts_with('/') => {
-                Err(Failure::usage("there are /new, /retry and /exit"))
-            }
-            prompt => turn(client, &mut conversation, prompt, interrupts, stream),
-        };
-        match outcome {
-            Ok(()) => {}
-            // The next turn may go better.
-            Err(failure) if failure.is_of_the_turn() => drop(failure.report()),
-            Err(failure) => return Err(failure),
         }
     }
+
+    fn turn(&self, conversation: &mut Option<Conversation>, prompt: &str) -> Result<(), Failure> {
+        let conversation = match conversation {
+            Some(conversation) => conversation,
+            None => conversation.insert(self.client.conversation()?),
+        };
+        self.interrupts.check()?;
+        self.print(match self.options.web_search {
+            true => conversation.web_search(prompt)?,
+            false => conversation.send(prompt)?,
+        })
+    }
+
+    fn retry(&self, conversation: &mut Conversation) -> Result<(), Failure> {
+        self.print(conversation.retry()?)
+    }
+
+    /// Prints a reply as it comes, or when it is complete; and what goes on besides on standard
+    /// error.
+    fn print(&self, mut reply: Reply<'_>) -> Result<(), Failure> {
+        let _cancels = self.interrupts.cancel(reply.canceller());
+        let mut output = Output::new();
+        let outcome = reply.events().try_for_each(|event| {
+            match event? {
+                Event::Token(token) if self.options.stream => output.print(&token)?,
+                Event::WebSearch(step) => report_search(&step),
+                _ => {}
+            }
+            Ok(())
+        });
+        if !self.options.stream {
+            // After an error too: what arrived is on standard output.
+            output.print(reply.text())?;
+        }
+        output.finish()?;
+        outcome
+    }
 }
 
-fn turn(
-    client: &Client,
-    conversation: &mut Option<Conversation>,
-    prompt: &str,
-    interrupts: &Interrupts,
-    stream: bool,
-) -> Result<(), Failure> {
-    let conversation = match conversation {
-        Some(conversation) => conversation,
-        None => conversation.insert(client.conversation()?),
-    };
-    interrupts.check()?;
-    print(conversation.send(prompt)?, interrupts, stream)
-}
-
-fn retry(
-    conversation: &mut Conversation,
-    interrupts: &Interrupts,
-    stream: bool,
-) -> Result<(), Failure> {
-    print(conversation.retry()?, interrupts, stream)
+fn report_search(step: &WebSearch) {
+    eprintln!("chat: web search: {}", status::one_line(&step.message));
+    for source in &step.sources {
+        let (title, link) = (
+            status::one_line(&source.title),
+            status::one_line(&source.link),
+        );
+        eprintln!("chat:   {title} <{link}>");
+    }
 }

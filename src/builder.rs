@@ -8,12 +8,13 @@ use serde_json::Value;
 use ureq::Proxy;
 use ureq::config::Config;
 
-use crate::client::{Client, DEFAULT_MODEL, DEFAULT_URL, Inner};
+use crate::client::{Client, DEFAULT_URL};
 use crate::cookies::Jar;
 use crate::error::{Error, Result};
 use crate::http::{Exchange, Http, Observer, Timeouts};
 use crate::origin::{self, Origin};
 use crate::parameters::Parameters;
+use crate::session::Session;
 
 /// ureq's own size costs 266 kB a stream; this is enough for any header that is borne.
 const BUFFER_SIZE: usize = 16 << 10;
@@ -39,7 +40,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// ```
 pub struct ClientBuilder {
     url: String,
-    model: String,
+    model: Option<String>,
     proxy: ProxyChoice,
     parameters: Parameters,
     system_prompt: Option<String>,
@@ -62,7 +63,7 @@ impl ClientBuilder {
     pub(crate) fn new() -> Self {
         ClientBuilder {
             url: DEFAULT_URL.into(),
-            model: DEFAULT_MODEL.into(),
+            model: None,
             proxy: ProxyChoice::Environment,
             parameters: Parameters::new(),
             system_prompt: None,
@@ -89,14 +90,16 @@ impl ClientBuilder {
         self
     }
 
-    /// The model that answers, as the service names it; [`DEFAULT_MODEL`] by default.
+    /// The model that answers, as the service names it. By default it is the first one that the
+    /// service lists, or [`DEFAULT_MODEL`](crate::DEFAULT_MODEL) if it has no list.
     pub fn model(mut self, model: impl Into<String>) -> Self {
-        self.model = model.into();
+        self.model = Some(model.into());
         self
     }
 
     /// A proxy for everything: `http://user:password@host:port` or `https://…` (CONNECT),
-    /// `socks5://…` or `socks5h://…`. In all of them the proxy looks the service's name up.
+    /// `socks5://…` or `socks5h://…`. The proxy looks the service's name up, except for
+    /// `socks5://`, where it is looked up here.
     ///
     /// By default the environment says it: the first of `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`
     /// (or in lower case) is used for every service but those in `NO_PROXY`, also on loopback.
@@ -204,7 +207,8 @@ impl ClientBuilder {
     /// [`Error::Configuration`] if a setting cannot work: it says which, and why.
     pub fn build(self) -> Result<Client> {
         let origin = Origin::parse(&self.url)?;
-        if self.model.trim().is_empty() || self.model.contains(char::is_control) {
+        let is_bad = |name: &String| name.trim().is_empty() || name.contains(char::is_control);
+        if self.model.as_ref().is_some_and(is_bad) {
             return Err(Error::configuration(
                 "the model's name is empty or has control characters in it",
             ));
@@ -224,14 +228,14 @@ impl ClientBuilder {
             observer: self.observer,
             idle: Mutex::new(Vec::new()),
         };
-        Ok(Client::from_inner(Inner {
+        Ok(Client::with_session(Session {
             http: Arc::new(http),
             model: self.model,
             parameters: self.parameters,
             system_prompt: self.system_prompt,
             search_enabled: self.search_enabled,
             share_with_model_authors: self.share_with_model_authors,
-            accepted: Mutex::new(false),
+            known: Mutex::default(),
         }))
     }
 

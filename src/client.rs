@@ -1,19 +1,15 @@
 //! The client: a service, a session with it, and the conversations that come of both.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use serde_json::Value;
-use ureq::http::Method;
+use std::sync::Arc;
 
 use crate::builder::ClientBuilder;
 use crate::conversation::Conversation;
-use crate::error::{Error, Result, Step};
-use crate::http::{Connection, Content, Http, Request};
+use crate::error::{Error, Result};
 use crate::message::{Message, format_prompt};
-use crate::parameters::Parameters;
-use crate::protocol::request::{Settings, create};
+use crate::model::Model;
 use crate::reply::Reply;
+use crate::session::{self, Session};
 
 /// The public service of 2023, which answers no longer. It stands for the default of everything
 /// that speaks its protocol; today's servers are your own.
@@ -37,18 +33,7 @@ pub const DEFAULT_MODEL: &str = "h2oai/h2ogpt-gm-oasst1-en-2048-falcon-40b-v1";
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
-}
-
-pub(crate) struct Inner {
-    pub(crate) http: Arc<Http>,
-    pub(crate) model: String,
-    pub(crate) parameters: Parameters,
-    pub(crate) system_prompt: Option<String>,
-    pub(crate) search_enabled: bool,
-    pub(crate) share_with_model_authors: bool,
-    /// Whether this session has accepted the terms.
-    pub(crate) accepted: Mutex<bool>,
+    session: Arc<Session>,
 }
 
 impl Client {
@@ -69,9 +54,9 @@ impl Client {
         ClientBuilder::new()
     }
 
-    pub(crate) fn from_inner(inner: Inner) -> Client {
-        let inner = Arc::new(inner);
-        Client { inner }
+    pub(crate) fn with_session(session: Session) -> Client {
+        let session = Arc::new(session);
+        Client { session }
     }
 
     /// Creates a conversation on the service, which keeps its history there until it is deleted:
@@ -87,32 +72,43 @@ impl Client {
     /// of [`Step::Created`] the service has created a conversation, but its id did not arrive: it
     /// cannot be deleted.
     pub fn conversation(&self) -> Result<Conversation> {
-        let inner = &*self.inner;
-        let mut connection = inner.http.connection();
-        inner.accept_terms(&mut connection, false)?;
-        let body = create(&inner.model);
-        let request = Request {
-            step: Step::Create,
-            method: Method::POST,
-            path: "/conversation",
-            content: Content::Json(&body),
-        };
-        let mut answer = connection.call(&request)?;
-        if answer.wants_terms() {
-            inner.accept_terms(&mut connection, true)?;
-            answer = connection.call(&request)?;
-        }
-        if !answer.is_success() {
-            return Err(answer.error());
-        }
-        let id = answer.json().and_then(|body| {
-            let id = body.get("conversationId").and_then(Value::as_str)?;
-            Some(id.to_owned())
-        });
-        let expected = "JSON with a conversationId";
-        let id = id.ok_or_else(|| answer.unexpected(Step::Create, expected))?;
-        Conversation::new(self.clone(), connection, id)
-            .map_err(|_| answer.unexpected(Step::Create, expected))
+        Conversation::create(&self.session)
+    }
+
+    /// Goes on with a conversation that was left on the service by
+    /// [`Conversation::keep`]. It belongs to the session that created it: to go on with it in
+    /// another process, pass that session's cookie (see [`cookie`](Client::cookie)) to
+    /// [`ClientBuilder::cookie`]. When it is closed or dropped it is deleted, like any other.
+    ///
+    /// Sends `POST /settings` once per session, and does not ask whether the conversation is
+    /// there: its first message will show.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if this cannot be an id, and those of
+    /// [`conversation`](Client::conversation).
+    pub fn resume(&self, id: impl Into<String>) -> Result<Conversation> {
+        Conversation::resume(&self.session, id.into())
+    }
+
+    /// The models that the service lists, the first one being its default. Servers before
+    /// chat-ui v0.8 have no list.
+    ///
+    /// One request, which waits for its answer no longer than `timeout_connect` and
+    /// `timeout_token`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Http`] if the service has no list or hides it, [`Error::Network`],
+    /// [`Error::Timeout`], [`Error::Protocol`].
+    pub fn models(&self) -> Result<Vec<Model>> {
+        session::models(&mut self.session.http.connection())
+    }
+
+    /// The value of a cookie of this session, such as `hf-chat`. Whoever has it has the session:
+    /// it is a credential.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.session.http.cookie(name)
     }
 
     /// Asks a question in a conversation of its own, which is deleted when the reply is dropped.
@@ -136,51 +132,14 @@ impl Client {
         }
         Reply::of_its_own(self.conversation()?, format_prompt(messages))
     }
-
-    pub(crate) fn parameters(&self) -> &Parameters {
-        &self.inner.parameters
-    }
-
-    /// Posts the settings again, for a session that the service has forgotten.
-    pub(crate) fn accept_terms_again(&self, connection: &mut Connection) -> Result<()> {
-        self.inner.accept_terms(connection, true)
-    }
 }
 
-impl Inner {
-    /// Posts the settings, unless this session has done so.
-    fn accept_terms(&self, connection: &mut Connection, again: bool) -> Result<()> {
-        // Held while posting: other threads wait for the outcome and then go on with the session.
-        let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        if *accepted && !again {
-            return Ok(());
-        }
-        let settings = Settings {
-            model: &self.model,
-            system_prompt: self.system_prompt.as_deref(),
-            search_enabled: self.search_enabled,
-            share_with_model_authors: self.share_with_model_authors,
-        };
-        let answer = connection.call(&Request {
-            step: Step::Settings,
-            method: Method::POST,
-            path: "/settings",
-            content: Content::Form(&settings.form()),
-        })?;
-        if !answer.is_success() && !answer.is_see_other() {
-            return Err(answer.error());
-        }
-        *accepted = true;
-        Ok(())
-    }
-}
-
-/// Shows the service and the model, and no cookie or password.
+/// Shows the service, and no cookie or password.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("url", &self.inner.http.origin)
-            .field("model", &self.inner.model)
+            .field("url", &self.session.http.origin)
+            .field("model", &self.session.model)
             .finish_non_exhaustive()
     }
 }

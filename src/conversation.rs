@@ -5,14 +5,17 @@ use std::io::BufRead;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use ureq::http::Method;
 
-use crate::client::Client;
 use crate::error::{Error, Result, Step};
-use crate::http::{Connection, Content, Request, Stream};
+use crate::http::{Answer, Connection, Content, Request, Stream};
 use crate::interrupt::Interrupt;
 use crate::origin::conversation_path;
-use crate::protocol::request::Prompt;
+use crate::protocol::dialect::{Dialect, Encoding, Parent};
+use crate::protocol::request::{self, Message};
+use crate::session::Session;
+use crate::turn::root;
 
 /// Longest wait for the end of a response whose reply is complete.
 const TAIL: Duration = Duration::from_secs(2);
@@ -31,13 +34,15 @@ const BEFORE_DELETE: Duration = Duration::from_millis(500);
 /// Where `Drop` does not run, nothing is deleted: after [`std::process::exit`], an abort
 /// (`panic = "abort"` included), a fatal signal, or [`std::mem::forget`].
 pub struct Conversation {
-    pub(crate) client: Client,
+    pub(crate) session: Arc<Session>,
     pub(crate) connection: Connection,
     /// None once it is closed or kept.
     id: Option<String>,
     path: String,
+    /// The message that the first one follows, if the service has said so.
+    pub(crate) root: Option<Parent>,
     /// The last message, to be tried again.
-    pub(crate) last: Option<Prompt>,
+    pub(crate) last: Option<Message>,
     /// What is left of the response to the last message, whose reply is complete.
     tail: Option<Tail>,
 }
@@ -50,14 +55,56 @@ struct Tail {
 }
 
 impl Conversation {
+    pub(crate) fn create(session: &Arc<Session>) -> Result<Self> {
+        let mut connection = session.http.connection();
+        let model = session.begin(&mut connection)?;
+        let body = request::create(&model, session.system_prompt.as_deref());
+        let request = Request {
+            step: Step::Create,
+            method: Method::POST,
+            path: "/conversation",
+            content: Content::Json(&body),
+        };
+        let mut answer = connection.call(&request)?;
+        if answer.wants_terms() {
+            session.begin_again(&mut connection)?;
+            answer = connection.call(&request)?;
+        }
+        if !answer.is_success() {
+            return Err(refused(answer.error(), &model));
+        }
+        Self::created(session, connection, &answer)
+            .ok_or_else(|| answer.unexpected(Step::Create, "JSON with a conversationId"))
+    }
+
+    fn created(session: &Arc<Session>, connection: Connection, answer: &Answer) -> Option<Self> {
+        let body = answer.json()?;
+        let id = body.get("conversationId").and_then(Value::as_str)?;
+        let mut conversation = Self::new(session, connection, id.to_owned()).ok()?;
+        conversation.root = root(&body);
+        if conversation.root.is_some() {
+            // Services that say so take messages as a form.
+            session.learn(Dialect::Tree(Encoding::Form));
+        }
+        Some(conversation)
+    }
+
+    pub(crate) fn resume(session: &Arc<Session>, id: String) -> Result<Self> {
+        conversation_path(&id)?;
+        let mut connection = session.http.connection();
+        session.begin(&mut connection)?;
+        Self::new(session, connection, id)
+    }
+
     /// Fails on an id that cannot be that of a conversation.
-    pub(crate) fn new(client: Client, connection: Connection, id: String) -> Result<Self> {
+    fn new(session: &Arc<Session>, connection: Connection, id: String) -> Result<Self> {
         let path = conversation_path(&id)?;
         Ok(Conversation {
-            client,
+            session: Arc::clone(session),
             connection,
             id: Some(id),
             path,
+            root: None,
             last: None,
             tail: None,
         })
@@ -93,7 +140,16 @@ impl Conversation {
 
     /// Takes back what is left of a response whose reply is complete.
     pub(crate) fn reply_is_complete(&mut self, stream: Stream, interrupt: Arc<Interrupt>) {
-        self.tail = Some(Tail { stream, interrupt });
+        if self
+            .session
+            .dialect()
+            .is_none_or(Dialect::ends_its_response)
+        {
+            self.tail = Some(Tail { stream, interrupt });
+        } else {
+            drop(stream);
+            self.connection.release(&interrupt);
+        }
     }
 
     /// Tells the service that nobody reads the reply any more. Best effort.
@@ -164,6 +220,19 @@ impl Conversation {
     }
 }
 
+/// A service without the model says little more than that something is wrong.
+fn refused(mut error: Error, model: &str) -> Error {
+    if let Error::Http {
+        status: 400 | 500,
+        message,
+        ..
+    } = &mut error
+    {
+        message.push_str(&format!(" (does the service have the model {model:?}?)"));
+    }
+    error
+}
+
 impl Drop for Conversation {
     fn drop(&mut self) {
         let _ = self.delete();
@@ -175,7 +244,7 @@ impl fmt::Debug for Conversation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Conversation")
             .field("id", &self.id())
-            .field("client", &self.client)
+            .field("url", &self.session.http.origin)
             .finish_non_exhaustive()
     }
 }

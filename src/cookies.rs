@@ -57,6 +57,12 @@ impl Jar {
         Some(pairs.join("; ")).filter(|header| !header.is_empty())
     }
 
+    /// The value of a cookie.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let cookie = self.cookies.iter().find(|(known, _)| known == name);
+        cookie.map(|(_, value)| value.as_str())
+    }
+
     fn put(&mut self, name: &str, value: &str) {
         let others = self.cookies.iter().filter(|(known, _)| known != name);
         let (count, size) = others.fold((0, 0), |(count, size), (name, value)| {

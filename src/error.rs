@@ -110,6 +110,12 @@ pub enum Step {
     /// Reading the id of a conversation that was just created. Where this fails, the service
     /// keeps a conversation that cannot be deleted, as nobody knows its id.
     Created,
+    /// Reading the conversation, to know what its last message is: `GET /api/conversation/{id}`.
+    History,
+    /// Searching the web before a message: `GET /conversation/{id}/web-search`.
+    WebSearch,
+    /// Listing the models: `GET /api/models`.
+    Models,
     /// Sending a message and reading the reply: `POST /conversation/{id}`.
     Message,
     /// Deleting the conversation: `DELETE /conversation/{id}`.
@@ -122,6 +128,9 @@ impl fmt::Display for Step {
             Step::Settings => "accepting the terms (POST /settings)",
             Step::Create => "creating the conversation",
             Step::Created => "reading the id of the new conversation, which stays on the service",
+            Step::History => "reading the conversation (GET /api/conversation)",
+            Step::WebSearch => "searching the web",
+            Step::Models => "listing the models (GET /api/models)",
             Step::Message => "asking for the reply",
             Step::Delete => "deleting the conversation",
         })

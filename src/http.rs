@@ -93,6 +93,10 @@ impl Http {
         let http = Arc::clone(self);
         Connection { http, agent }
     }
+
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+        lock(&self.cookies).get(name).map(str::to_owned)
+    }
 }
 
 /// An agent of its own, on loan from the client: so one kept-alive connection, and one that can
@@ -143,8 +147,7 @@ impl Connection {
         Answer::read(&self.http.origin, request.step, limit, response)
     }
 
-    /// Requests a reply, and returns its body as it comes. What `interrupt` is armed with bounds
-    /// the wait for the headers too.
+    /// Requests a stream, and returns its body as it comes.
     pub(crate) fn open(
         &mut self,
         request: &Request<'_>,
@@ -152,29 +155,22 @@ impl Connection {
     ) -> Result<Stream> {
         let step = request.step;
         let agent = self.agent();
-        interrupt
-            .attach(&agent)
-            .map_err(|cause| interrupted(step, cause))?;
-        let response = self.run(&agent, request, Limit::Reply);
-        let response = response.and_then(|response| {
-            if response.status().is_success() {
-                let body = response.into_body().into_reader();
-                let reader = BufReader::new(body);
-                let interrupt = Arc::clone(interrupt);
-                return Ok(Stream {
-                    step,
-                    reader,
-                    interrupt,
-                });
-            }
-            let answer = Answer::read(&self.http.origin, step, Limit::Reply, response)?;
-            Err(answer.error())
-        });
-        response.map_err(|error| {
-            let cause = interrupt.cause();
-            self.release(interrupt);
-            cause.map_or(error, |cause| interrupted(step, cause))
+        let response = self.run(&agent, request, Limit::Reply)?;
+        if !response.status().is_success() {
+            return Err(Answer::read(&self.http.origin, step, Limit::Reply, response)?.error());
+        }
+        Ok(Stream {
+            step,
+            reader: BufReader::new(response.into_body().into_reader()),
+            interrupt: Arc::clone(interrupt),
         })
+    }
+
+    /// Lets `interrupt` end whatever is requested, until the connection is released.
+    pub(crate) fn attach(&mut self, interrupt: &Arc<Interrupt>) -> Result<()> {
+        let agent = self.agent();
+        let attached = interrupt.attach(&agent);
+        attached.map_err(|cause| interrupted(Step::Message, cause))
     }
 
     /// Takes the connection back from a reply that has ended. An agent that was interrupted is
@@ -355,7 +351,7 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         protocol::message_of_body(&self.body)
     }
 
@@ -410,10 +406,7 @@ impl Stream {
         if let Some(cause) = self.interrupt.cause() {
             return io::Error::other(interrupted(self.step, cause));
         }
-        io::Error::other(match failed(self.step, Limit::Reply, error.into()) {
-            Error::Network { source, .. } => Error::incomplete(Some(source)),
-            other => other,
-        })
+        io::Error::other(failed(self.step, Limit::Reply, error.into()))
     }
 }
 
@@ -444,7 +437,7 @@ impl Read for Stream {
     }
 }
 
-fn interrupted(step: Step, cause: Cause) -> Error {
+pub(crate) fn interrupted(step: Step, cause: Cause) -> Error {
     match cause {
         Cause::Cancelled => Error::Cancelled {
             partial: String::new(),

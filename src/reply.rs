@@ -5,15 +5,17 @@ use std::iter::FusedIterator;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ureq::http::Method;
-
 use crate::conversation::Conversation;
-use crate::error::{Error, Result, Step};
-use crate::http::{Content, Request, Stream};
+use crate::error::{Error, Result};
+use crate::http::Stream;
 use crate::interrupt::{Canceller, Interrupt};
 use crate::parameters::Parameters;
-use crate::protocol::request::Prompt;
-use crate::protocol::tokens::{FinishReason, Tokens, tokens};
+use crate::protocol::dialect::Dialect;
+use crate::protocol::event::Event;
+use crate::protocol::request::Message;
+use crate::protocol::search::Search;
+use crate::protocol::tokens::{FinishReason, Tokens};
+use crate::turn::Stage;
 
 /// The reply to one message, token by token, as it arrives.
 ///
@@ -31,13 +33,15 @@ use crate::protocol::tokens::{FinishReason, Tokens, tokens};
 pub struct Reply<'c> {
     // In this order: what is being read is dropped before its conversation is deleted.
     state: State,
+    message: Box<Message>,
     conversation: Owner<'c>,
     interrupt: Arc<Interrupt>,
     ends: Option<Instant>,
 }
 
 enum State {
-    Unsent(Box<Prompt>),
+    Unsent,
+    Searching(Box<Search<Stream>>),
     Reading(Box<Tokens<Stream>>),
     Ended {
         text: String,
@@ -82,8 +86,8 @@ impl Conversation {
         prompt: impl Into<String>,
         parameters: &Parameters,
     ) -> Result<Reply<'_>> {
-        let prompt = self.prompt(prompt.into(), parameters)?;
-        Ok(Reply::new(Owner::Borrowed(self), prompt))
+        let message = self.message(prompt.into(), parameters)?;
+        Ok(Reply::new(Owner::Borrowed(self), message))
     }
 
     /// Asks for another reply to the last message, in place of the one in the history; with the
@@ -95,48 +99,41 @@ impl Conversation {
     /// later comes out of the reply.
     pub fn retry(&mut self) -> Result<Reply<'_>> {
         let last = self.last.clone();
-        let mut prompt =
+        let mut message =
             last.ok_or_else(|| Error::configuration("there is no message to retry"))?;
-        prompt.is_retry = true;
-        Ok(Reply::new(Owner::Borrowed(self), prompt))
+        message.is_retry = true;
+        message.web_search = false;
+        Ok(Reply::new(Owner::Borrowed(self), message))
     }
 
-    fn prompt(&self, inputs: String, parameters: &Parameters) -> Result<Prompt> {
+    /// Like [`send`](Conversation::send), but the service searches the web first, and answers
+    /// from what it finds. [`Reply::events`] tells of the search; the plain iterator waits for it.
+    /// If the search fails, the reply comes without it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `send`.
+    pub fn web_search(&mut self, prompt: impl Into<String>) -> Result<Reply<'_>> {
+        let mut message = self.message(prompt.into(), &Parameters::new())?;
+        message.web_search = true;
+        Ok(Reply::new(Owner::Borrowed(self), message))
+    }
+
+    fn message(&self, inputs: String, parameters: &Parameters) -> Result<Message> {
         if inputs.trim().is_empty() {
             return Err(Error::configuration("the prompt is blank"));
         }
         parameters.validate()?;
-        let parameters = self.client.parameters().merged(parameters);
-        Ok(Prompt::new(inputs, parameters))
-    }
-
-    /// Sends a message and returns the body of the reply.
-    fn ask(&mut self, prompt: &Prompt, interrupt: &Arc<Interrupt>) -> Result<Stream> {
-        let path = self.path().to_owned();
-        let body = prompt.body();
-        let request = Request {
-            step: Step::Message,
-            method: Method::POST,
-            path: &path,
-            content: Content::Json(&body),
-        };
-        self.finish_response();
-        self.last = Some(prompt.clone());
-        match self.connection.open(&request, interrupt) {
-            // The service has forgotten the session, and has not looked at the message.
-            Err(Error::Http { status: 405, .. }) => {
-                self.client.accept_terms_again(&mut self.connection)?;
-                self.connection.open(&request, interrupt)
-            }
-            outcome => outcome,
-        }
+        let parameters = self.session.parameters.merged(parameters);
+        Ok(Message::new(inputs, parameters))
     }
 }
 
 impl<'c> Reply<'c> {
-    fn new(conversation: Owner<'c>, prompt: Prompt) -> Self {
+    fn new(conversation: Owner<'c>, message: Message) -> Self {
         Reply {
-            state: State::Unsent(Box::new(prompt)),
+            state: State::Unsent,
+            message: Box::new(message),
             conversation,
             interrupt: Arc::default(),
             ends: None,
@@ -145,8 +142,8 @@ impl<'c> Reply<'c> {
 
     /// A reply that owns its conversation.
     pub(crate) fn of_its_own(conversation: Conversation, prompt: String) -> Result<Reply<'static>> {
-        let prompt = conversation.prompt(prompt, &Parameters::new())?;
-        Ok(Reply::new(Owner::Owned(Box::new(conversation)), prompt))
+        let message = conversation.message(prompt, &Parameters::new())?;
+        Ok(Reply::new(Owner::Owned(Box::new(conversation)), message))
     }
 
     /// What has been said so far; the final text once the reply is complete.
@@ -155,7 +152,7 @@ impl<'c> Reply<'c> {
     /// than the one it streamed.
     pub fn text(&self) -> &str {
         match &self.state {
-            State::Unsent(_) => "",
+            State::Unsent | State::Searching(_) => "",
             State::Reading(tokens) => tokens.text(),
             State::Ended { text, .. } => text,
         }
@@ -164,7 +161,7 @@ impl<'c> Reply<'c> {
     /// Why the reply ended; `None` before its end, and where the service does not say.
     pub fn finish_reason(&self) -> Option<FinishReason> {
         match &self.state {
-            State::Unsent(_) => None,
+            State::Unsent | State::Searching(_) => None,
             State::Reading(tokens) => tokens.finish_reason(),
             State::Ended { finish_reason, .. } => *finish_reason,
         }
@@ -188,48 +185,105 @@ impl<'c> Reply<'c> {
         }
     }
 
-    fn read(&mut self) -> Option<Result<String>> {
+    /// Reads up to the next event.
+    fn read(&mut self) -> Result<Option<Event>> {
         loop {
             match &mut self.state {
-                State::Unsent(prompt) => {
-                    let asked = self.conversation.get().ask(prompt, &self.interrupt);
-                    match asked {
-                        Ok(stream) => self.state = State::Reading(Box::new(tokens(stream))),
-                        Err(error) => {
-                            self.end();
-                            return Some(Err(error));
-                        }
-                    }
+                State::Unsent => {
+                    let conversation = self.conversation.get();
+                    let stage = conversation.take_turn(&mut self.message, &self.interrupt)?;
+                    self.state = match stage {
+                        Stage::Searching(search) => State::Searching(Box::new(search)),
+                        Stage::Replying(tokens) => State::Reading(Box::new(tokens)),
+                    };
                 }
+                State::Searching(search) => match search.advance()? {
+                    Some(step) => return Ok(Some(step)),
+                    None => self.ask_after_search()?,
+                },
                 State::Reading(tokens) => {
-                    let next = tokens.next();
-                    if !matches!(next, Some(Ok(_))) {
-                        self.end();
-                    }
-                    return next;
+                    let is_first = tokens.text().is_empty();
+                    let event = tokens.next_event().transpose()?;
+                    return match is_first && self.is_echo() {
+                        true => Err(Error::server(
+                            "the reply only repeats the prompt".into(),
+                            None,
+                            None,
+                        )),
+                        false => Ok(event),
+                    };
                 }
-                State::Ended { .. } => return None,
+                State::Ended { .. } => return Ok(None),
             }
         }
     }
 
+    fn ask_after_search(&mut self) -> Result<()> {
+        let result = match &mut self.state {
+            State::Searching(search) => search.result().unwrap_or_default(),
+            _ => return Ok(()),
+        };
+        // Hangs up, as the response to the search never ends.
+        self.state = State::Unsent;
+        let conversation = self.conversation.get();
+        let tokens =
+            conversation.take_turn_after_search(&mut self.message, result, &self.interrupt)?;
+        self.state = State::Reading(Box::new(tokens));
+        Ok(())
+    }
+
+    /// Whether the reply came in one piece that repeats the prompt, which is how some services
+    /// fail.
+    fn is_echo(&mut self) -> bool {
+        let State::Reading(tokens) = &self.state else {
+            return false;
+        };
+        let repeats = tokens.is_complete() && tokens.text().trim() == self.message.inputs.trim();
+        let dialect = self.conversation.get().session.dialect();
+        repeats && dialect.is_some_and(Dialect::fails_by_repeating)
+    }
+
+    fn next_event(&mut self) -> Option<Result<Event>> {
+        if matches!(self.state, State::Ended { .. }) {
+            return None;
+        }
+        self.arm();
+        let event = self.read();
+        self.interrupt.disarm();
+        if !matches!(event, Ok(Some(_))) {
+            self.end(event.is_ok());
+        }
+        event.transpose()
+    }
+
     /// Leaves the response: to be read to its end if the reply is complete, or else hanging up.
-    fn end(&mut self) {
+    fn end(&mut self, is_complete: bool) {
         let ended = State::Ended {
             text: self.text().to_owned(),
             finish_reason: self.finish_reason(),
         };
         let conversation = self.conversation.get();
-        let State::Reading(tokens) = std::mem::replace(&mut self.state, ended) else {
-            return;
-        };
-        if tokens.is_complete() {
-            conversation.reply_is_complete(tokens.into_inner(), Arc::clone(&self.interrupt));
-        } else {
-            drop(tokens);
-            conversation.connection.release(&self.interrupt);
-            conversation.stop();
+        match std::mem::replace(&mut self.state, ended) {
+            State::Reading(tokens) if is_complete => {
+                conversation.reply_is_complete(tokens.into_inner(), Arc::clone(&self.interrupt));
+            }
+            State::Reading(tokens) => {
+                drop(tokens);
+                conversation.connection.release(&self.interrupt);
+                conversation.stop();
+            }
+            State::Searching(search) => {
+                drop(search);
+                conversation.connection.release(&self.interrupt);
+            }
+            State::Unsent | State::Ended { .. } => {}
         }
+    }
+
+    /// Reads everything that happens, not only the text: titles, web searches, tools and
+    /// reasoning. What was read by one of the two iterators does not come again in the other.
+    pub fn events(&mut self) -> Events<'_, 'c> {
+        Events { reply: self }
     }
 }
 
@@ -237,13 +291,13 @@ impl Iterator for Reply<'_> {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if matches!(self.state, State::Ended { .. }) {
-            return None;
+        loop {
+            match self.next_event()? {
+                Ok(Event::Token(token)) => return Some(Ok(token)),
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
+            }
         }
-        self.arm();
-        let next = self.read();
-        self.interrupt.disarm();
-        next
     }
 }
 
@@ -251,11 +305,26 @@ impl FusedIterator for Reply<'_> {}
 
 impl Drop for Reply<'_> {
     fn drop(&mut self) {
-        if matches!(self.state, State::Reading(_)) {
-            self.end();
-        }
+        self.end(false);
     }
 }
+
+/// Everything that happens in a reply, as it happens; from [`Reply::events`].
+#[derive(Debug)]
+#[must_use = "the message is sent when its reply is read"]
+pub struct Events<'r, 'c> {
+    reply: &'r mut Reply<'c>,
+}
+
+impl Iterator for Events<'_, '_> {
+    type Item = Result<Event>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.reply.next_event()
+    }
+}
+
+impl FusedIterator for Events<'_, '_> {}
 
 /// Shows the text so far and how it ended.
 impl fmt::Debug for Reply<'_> {

@@ -4,9 +4,10 @@ use std::env;
 use std::fs;
 use std::time::Duration;
 
-use h2ogpt::{Client, DEFAULT_MODEL, DEFAULT_URL, Parameters};
+use h2ogpt::{Client, DEFAULT_URL, Parameters};
 use lexopt::prelude::*;
 
+use crate::service::Dialect;
 use crate::status::Failure;
 
 const HELP: &str = "\
@@ -20,7 +21,7 @@ an interactive chat, with /new, /retry, /exit and Ctrl-D.
 
 Options:
   -u, --url URL            the service [env: H2OGPT_URL] [default: https://gpt-gm.h2o.ai]
-      --demo               talk to a small service inside this program
+      --demo[=DIALECT]     talk to a small service inside this program: v0.3 to v0.9.6, or main
   -m, --model MODEL        the model that answers [env: H2OGPT_MODEL]
   -s, --system TEXT        system prompt: instructions that the model answers under
   -o, --option NAME=VALUE  generation parameter, repeatable (VALUE is JSON, else a text)
@@ -35,7 +36,8 @@ Options:
   -h, --help               print this
   -V, --version            print the version
 
-The conversation is deleted on the service when the program ends.
+A session that is logged in is passed on by its cookie: H2OGPT_COOKIE=NAME=VALUE, or only the
+value if the name is hf-chat. The conversation is deleted on the service when the program ends.
 
 Exit status: 0 complete, 1 other error, 2 usage, 3 network, 4 the service refused or reported an
 error, 5 rate limited, 6 the reply is incomplete, 130 interrupted.
@@ -49,14 +51,17 @@ pub enum Command {
 
 pub struct Options {
     pub url: String,
-    pub demo: bool,
+    pub demo: Option<Dialect>,
+    pub web_search: bool,
+    pub list_models: bool,
     pub prompt: String,
     pub stream: bool,
-    model: String,
+    model: Option<String>,
     system: Option<String>,
     parameters: Parameters,
     proxy: Option<String>,
     cacert: Option<String>,
+    cookie: Option<String>,
     timeout: Duration,
     share: bool,
     verbose: bool,
@@ -67,10 +72,13 @@ pub fn parse() -> Result<Command, Failure> {
     let mut words: Vec<String> = Vec::new();
     let mut options = Options {
         url: variable("H2OGPT_URL").unwrap_or(DEFAULT_URL.into()),
-        demo: false,
+        demo: None,
+        web_search: false,
+        list_models: false,
+        cookie: variable("H2OGPT_COOKIE"),
         prompt: String::new(),
         stream: true,
-        model: variable("H2OGPT_MODEL").unwrap_or(DEFAULT_MODEL.into()),
+        model: variable("H2OGPT_MODEL"),
         system: None,
         parameters: Parameters::new(),
         proxy: None,
@@ -83,8 +91,14 @@ pub fn parse() -> Result<Command, Failure> {
     while let Some(argument) = arguments.next()? {
         match argument {
             Short('u') | Long("url") => url = Some(arguments.value()?.string()?),
-            Long("demo") => options.demo = true,
-            Short('m') | Long("model") => options.model = arguments.value()?.string()?,
+            Long("demo") => {
+                let dialect = arguments
+                    .optional_value()
+                    .map(|name| name.string())
+                    .transpose()?;
+                options.demo = Some(demo(dialect.as_deref().unwrap_or("v0.5"))?);
+            }
+            Short('m') | Long("model") => options.model = Some(arguments.value()?.string()?),
             Short('s') | Long("system") => options.system = Some(arguments.value()?.string()?),
             Short('o') | Long("option") => {
                 let option = arguments.value()?.string()?;
@@ -102,16 +116,13 @@ pub fn parse() -> Result<Command, Failure> {
                     concat!("chat ", env!("CARGO_PKG_VERSION"), "\n").into(),
                 ));
             }
-            Short('w') | Long("web-search") | Long("list-models") => {
-                return Err(Failure::usage(
-                    "web search and model lists are not supported yet",
-                ));
-            }
+            Short('w') | Long("web-search") => options.web_search = true,
+            Long("list-models") => options.list_models = true,
             Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected().into()),
         }
     }
-    if options.demo && url.is_some() {
+    if options.demo.is_some() && url.is_some() {
         return Err(Failure::usage("--demo and --url exclude each other"));
     }
     options.url = url.unwrap_or(options.url);
@@ -123,17 +134,23 @@ impl Options {
     pub fn client(self: &Options) -> Result<Client, Failure> {
         let mut builder = Client::builder()
             .url(&self.url)
-            .model(&self.model)
             .parameters(self.parameters.clone())
             .share_with_model_authors(self.share)
             .timeout_token(self.timeout);
+        if let Some(model) = &self.model {
+            builder = builder.model(model);
+        }
+        if let Some(cookie) = &self.cookie {
+            let (name, value) = cookie.split_once('=').unwrap_or(("hf-chat", cookie));
+            builder = builder.cookie(name, value);
+        }
         if let Some(system) = &self.system {
             builder = builder.system_prompt(system);
         }
         if let Some(proxy) = &self.proxy {
             builder = builder.proxy(proxy);
         }
-        if self.demo {
+        if self.demo.is_some() {
             builder = builder.no_proxy();
         }
         if let Some(file) = &self.cacert {
@@ -158,6 +175,15 @@ impl Options {
 /// An environment variable that is set to something.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn demo(dialect: &str) -> Result<Dialect, Failure> {
+    dialect.parse().map_err(|_| {
+        let known = Dialect::ALL.map(|dialect| dialect.to_string()).join(", ");
+        Failure::usage(format!(
+            "there is no dialect {dialect:?}: there are {known}"
+        ))
+    })
 }
 
 fn parameter(parameters: Parameters, option: &str) -> Result<Parameters, Failure> {

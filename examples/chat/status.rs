@@ -107,7 +107,7 @@ fn described(error: &Error) -> String {
 }
 
 /// Without anything that steers the terminal.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let shown = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(shown).collect()
 }

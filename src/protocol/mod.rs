@@ -1,16 +1,21 @@
 //! What the bytes mean: the wire protocol, without any I/O of its own.
 
+pub(crate) mod dialect;
+pub(crate) mod event;
 pub(crate) mod line;
 pub(crate) mod request;
+pub(crate) mod search;
+mod surrogates;
 pub(crate) mod tokens;
 pub(crate) mod update;
 
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use crate::cookies::date;
-use crate::error::plain;
+use crate::error::{Error, plain};
 
 /// The text of an error body or event: `message`, `error` as a text, or `error.message`.
 pub(crate) fn message_of(object: &Value) -> Option<String> {
@@ -41,6 +46,15 @@ fn title(page: &str) -> Option<&str> {
     let (_, rest) = page.split_once("<title>")?;
     let (title, _) = rest.split_once("</title>")?;
     Some(title).filter(|title| !title.trim().is_empty())
+}
+
+/// The reader of a reply failed: an error of this crate's own reader as it is, any other as a
+/// reply that broke off.
+fn broken(error: io::Error) -> Error {
+    match error.downcast::<Error>() {
+        Ok(own) => own,
+        Err(error) => Error::incomplete(Some(Box::new(error))),
+    }
 }
 
 /// How long a `Retry-After` header asks to wait: it holds seconds or a date.

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::dialect::{From, Parent};
+
 /// What `POST /settings` tells the service about this session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings<'a> {
@@ -13,8 +15,8 @@ pub(crate) struct Settings<'a> {
 }
 
 impl Settings<'_> {
-    /// The form of the 2023 dialect. Leaving `shareConversationsWithModelAuthors` out is the one
-    /// way to say no that every version understands: some take the text `false` for a yes.
+    /// The form of v0.3 to v0.6. Leaving `shareConversationsWithModelAuthors` out is the one way
+    /// to say no that all of them understand: some take the text `false` for a yes.
     pub(crate) fn form(&self) -> String {
         let mut form = String::from("ethicsModalAccepted=true&ethicsModalAcceptedAt=");
         form.push_str("&activeModel=");
@@ -31,66 +33,124 @@ impl Settings<'_> {
         }
         form
     }
+
+    /// The JSON of v0.7 and later. Leaving the sharing out would be a yes here.
+    pub(crate) fn json(&self) -> Vec<u8> {
+        bytes(json!({
+            "ethicsModalAccepted": true,
+            "welcomeModalSeen": true,
+            "activeModel": self.model,
+            "shareConversationsWithModelAuthors": self.share_with_model_authors,
+        }))
+    }
 }
 
 /// The body of `POST /conversation`.
-pub(crate) fn create(model: &str) -> Vec<u8> {
-    json!({ "model": model }).to_string().into_bytes()
+pub(crate) fn create(model: &str, system_prompt: Option<&str>) -> Vec<u8> {
+    bytes(match system_prompt {
+        Some(text) => json!({ "model": model, "preprompt": text }),
+        None => json!({ "model": model }),
+    })
 }
 
 /// One message to the service, for its first try and for others.
 #[derive(Clone, Debug)]
-pub(crate) struct Prompt {
+pub(crate) struct Message {
     pub(crate) inputs: String,
     pub(crate) parameters: Map<String, Value>,
-    /// The id under which the service keeps the message.
+    /// The id under which a flat service keeps it.
     pub(crate) id: Uuid,
-    /// Whether it was sent before, and its reply is to be replaced.
+    /// Whether it was sent before, and its answer is to be replaced.
     pub(crate) is_retry: bool,
+    /// Whether the service is to search the web first.
+    pub(crate) web_search: bool,
+    /// Whether a flat service is asked why its reply ends.
+    pub(crate) wants_details: bool,
+    /// The result of a web search that was a request of its own.
+    pub(crate) web_search_id: String,
 }
 
-impl Prompt {
+impl Message {
     pub(crate) fn new(inputs: String, parameters: Map<String, Value>) -> Self {
-        let id = Uuid::new_v4();
-        Prompt {
+        Message {
             inputs,
             parameters,
-            id,
+            id: Uuid::new_v4(),
             is_retry: false,
+            web_search: false,
+            wants_details: true,
+            web_search_id: String::new(),
         }
     }
 
-    /// The body of `POST /conversation/{id}`.
-    pub(crate) fn body(&self) -> Vec<u8> {
+    /// For v0.3 to v0.6.
+    pub(crate) fn flat(&self) -> Vec<u8> {
+        bytes(self.flat_object())
+    }
+
+    /// For v0.7, which reads other fields of the same object.
+    pub(crate) fn flat_lines(&self) -> Vec<u8> {
+        let mut object = self.flat_object();
+        object["id"] = self.id.to_string().into();
+        object["response_id"] = object["options"]["response_id"].clone();
+        object["is_retry"] = self.is_retry.into();
+        object["web_search"] = self.web_search.into();
+        bytes(object)
+    }
+
+    fn flat_object(&self) -> Value {
+        let mut parameters = self.parameters.clone();
+        if self.wants_details {
+            parameters.entry("details").or_insert(true.into());
+        }
         json!({
             "inputs": self.inputs,
-            "parameters": self.parameters,
+            "parameters": parameters,
             "stream": true,
             "options": {
                 "id": self.id.to_string(),
                 "response_id": Uuid::new_v4().to_string(),
                 "is_retry": self.is_retry,
                 "use_cache": false,
-                "web_search_id": "",
+                "web_search_id": self.web_search_id,
             },
         })
-        .to_string()
-        .into_bytes()
     }
+
+    /// For v0.8 and later, where `id` is that of the parent. In a retry it is that of the message
+    /// to be replaced, and an answer is replaced without repeating the prompt.
+    pub(crate) fn tree(&self, parent: &Parent) -> String {
+        let is_retry = self.is_retry && parent.from != From::System;
+        let mut object = json!({
+            "id": parent.id,
+            "is_retry": is_retry,
+            "is_continue": false,
+            "web_search": self.web_search,
+            "files": [],
+        });
+        if !is_retry || parent.from == From::User {
+            object["inputs"] = self.inputs.as_str().into();
+        }
+        object.to_string()
+    }
+}
+
+fn bytes(object: Value) -> Vec<u8> {
+    object.to_string().into_bytes()
 }
 
 /// Escapes a text so that it is one path segment, or one value of a form, whatever it holds.
 pub(crate) fn escape(text: &str) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let digit = |nibble: u8| {
+        HEX.get(usize::from(nibble))
+            .map_or('0', |&digit| digit.into())
+    };
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             escaped.push(byte.into());
         } else {
-            let digit = |nibble: u8| {
-                HEX.get(usize::from(nibble))
-                    .map_or('0', |&digit| digit.into())
-            };
             escaped.extend(['%', digit(byte >> 4), digit(byte & 15)]);
         }
     }
@@ -101,25 +161,70 @@ pub(crate) fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn form(share_with_model_authors: bool) -> String {
-        let settings = Settings {
+    fn settings(share_with_model_authors: bool) -> Settings<'static> {
+        Settings {
             model: "a/b c&d",
             system_prompt: None,
             search_enabled: true,
             share_with_model_authors,
-        };
-        settings.form()
+        }
     }
 
     #[test]
-    fn sharing_is_not_mentioned_unless_it_is_wanted() {
+    fn sharing_is_not_mentioned_in_a_form_unless_it_is_wanted() {
         assert_eq!(
-            form(false),
+            settings(false).form(),
             "ethicsModalAccepted=true&ethicsModalAcceptedAt=&activeModel=a%2Fb%20c%26d&searchEnabled=true"
         );
         assert_eq!(
-            form(true),
-            form(false) + "&shareConversationsWithModelAuthors=true"
+            settings(true).form(),
+            settings(false).form() + "&shareConversationsWithModelAuthors=true"
+        );
+    }
+
+    #[test]
+    fn sharing_is_denied_in_json_unless_it_is_wanted() {
+        for share in [false, true] {
+            let json: Value = serde_json::from_slice(&settings(share).json()).unwrap();
+            assert_eq!(json["shareConversationsWithModelAuthors"], share);
+            assert_eq!(json["activeModel"], "a/b c&d");
+        }
+    }
+
+    fn tree(is_retry: bool, from: From) -> Value {
+        let mut message = Message::new("Hi".into(), Map::new());
+        message.is_retry = is_retry;
+        let id = "7".to_owned();
+        serde_json::from_str(&message.tree(&Parent { id, from })).unwrap()
+    }
+
+    #[test]
+    fn a_message_in_a_tree_names_its_parent() {
+        for from in [From::System, From::User, From::Assistant] {
+            assert_eq!(
+                tree(false, from),
+                json!({"inputs": "Hi", "id": "7", "is_retry": false, "is_continue": false,
+                    "web_search": false, "files": []})
+            );
+        }
+    }
+
+    #[test]
+    fn a_retry_in_a_tree_replaces_what_is_there() {
+        let answer = tree(true, From::Assistant);
+        assert_eq!(
+            (&answer["is_retry"], &answer["inputs"]),
+            (&json!(true), &Value::Null)
+        );
+        let unanswered = tree(true, From::User);
+        assert_eq!(
+            (&unanswered["is_retry"], &unanswered["inputs"]),
+            (&json!(true), &json!("Hi"))
+        );
+        let unstored = tree(true, From::System);
+        assert_eq!(
+            (&unstored["is_retry"], &unstored["inputs"]),
+            (&json!(false), &json!("Hi"))
         );
     }
 }

@@ -1,10 +1,12 @@
 //! From the bytes of a reply to its text: lines, events, tokens.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead};
+use std::io::BufRead;
 use std::iter::FusedIterator;
 
+use super::event::Event;
 use super::line::{Line, Lines};
+use super::surrogates::Joiner;
 use super::update::{self, NoEvent, Update};
 use crate::error::{Error, Result, Step, plain};
 
@@ -33,7 +35,7 @@ pub enum FinishReason {
 /// text-generation-inference server's own stream. [`Reply`](crate::Reply) is built on it.
 ///
 /// Implements the stream of the protocol: lines that end in LF, CRLF or CR; events as
-/// `data:` lines; special tokens left out; complete only with the final event.
+/// `data:` lines or as JSON lines; special tokens left out; complete only with the final event.
 ///
 /// The tokens joined are the final text wherever the final text begins with what was streamed:
 /// what is missing at its end comes as one more token. Where it differs otherwise,
@@ -50,6 +52,7 @@ pub struct Tokens<R> {
     open: String,
     open_lines: usize,
     text: String,
+    joiner: Joiner,
     finish_reason: Option<FinishReason>,
     /// The first thing that came and is no event, for the case that nothing else comes.
     stray: Option<String>,
@@ -84,6 +87,7 @@ pub fn tokens<R: BufRead>(reader: R) -> Tokens<R> {
         open: String::new(),
         open_lines: 0,
         text: String::new(),
+        joiner: Joiner::default(),
         finish_reason: None,
         stray: None,
         state: State::Waiting,
@@ -112,27 +116,31 @@ impl<R: BufRead> Tokens<R> {
         self.lines.into_inner()
     }
 
-    /// Reads up to the next piece of text; `None` when the reply is complete.
-    fn advance(&mut self) -> Result<Option<String>> {
+    /// Reads up to the next event; `None` when the reply is complete.
+    fn advance(&mut self) -> Result<Option<Event>> {
         while self.state != State::Complete {
             let limit = MAX_LINE.saturating_add(self.text.len().saturating_mul(6));
             let mut line = std::mem::take(&mut self.line);
-            let piece = match self.lines.read(&mut line, limit) {
+            let event = match self.lines.read(&mut line, limit) {
                 Ok(Line::Complete) => self.take_line(&String::from_utf8_lossy(&line)),
                 Ok(Line::TooLong) => Err(self.unexpected("a line of bearable length", &line)),
                 Ok(Line::End) => Err(self.ended()),
-                Err(error) => Err(broken(error)),
+                Err(error) => Err(match super::broken(error) {
+                    // What broke off is the reply, however it came here.
+                    Error::Network { source, .. } => Error::incomplete(Some(source)),
+                    error => error,
+                }),
             };
             self.line = line;
-            if let Some(piece) = piece?.filter(|piece| !piece.is_empty()) {
-                return Ok(Some(piece));
+            if let Some(event) = event? {
+                return Ok(Some(event));
             }
         }
         Ok(None)
     }
 
-    /// The text that one line adds.
-    fn take_line(&mut self, line: &str) -> Result<Option<String>> {
+    /// What one line brings.
+    fn take_line(&mut self, line: &str) -> Result<Option<Event>> {
         let line = line.trim();
         let payload = line.strip_prefix("data:").map_or(line, str::trim_start);
         if !self.open.is_empty() {
@@ -146,7 +154,7 @@ impl<R: BufRead> Tokens<R> {
     }
 
     /// One more line of an event whose object is still open.
-    fn take_continuation(&mut self, line: &str, payload: &str) -> Result<Option<String>> {
+    fn take_continuation(&mut self, line: &str, payload: &str) -> Result<Option<Event>> {
         if line.is_empty() {
             let open = std::mem::take(&mut self.open);
             return Err(self.unexpected("the rest of an event", open.as_bytes()));
@@ -165,7 +173,7 @@ impl<R: BufRead> Tokens<R> {
         self.take_event(&joined)
     }
 
-    fn take_event(&mut self, json: &str) -> Result<Option<String>> {
+    fn take_event(&mut self, json: &str) -> Result<Option<Event>> {
         match update::decode(json) {
             Ok(Update::Unknown) => {
                 self.stray.get_or_insert_with(|| plain(json));
@@ -184,27 +192,34 @@ impl<R: BufRead> Tokens<R> {
         }
     }
 
-    fn apply(&mut self, update: Update) -> Result<Option<String>> {
+    fn apply(&mut self, update: Update) -> Result<Option<Event>> {
         match update {
-            Update::Token(piece) => {
+            Update::Token { piece, is_marked } => {
+                let piece = match is_marked || !self.joiner.is_idle() {
+                    true => self.joiner.join(&piece, is_marked),
+                    false => piece,
+                };
                 self.text.push_str(&piece);
-                Ok(Some(piece))
+                Ok(token(piece))
             }
             Update::Final {
                 text,
-                token,
+                token: piece,
                 finish_reason,
             } => {
                 self.state = State::Complete;
                 self.finish_reason = finish_reason;
-                Ok(Some(self.conclude(text, token)))
+                Ok(token(self.conclude(text, piece)))
             }
             Update::Error {
                 message,
                 error_type,
                 status,
             } => Err(Error::server(message, error_type, status)),
-            Update::Unknown => Ok(None),
+            // Its backend gave no reason for the end, so nobody knows whether it is one.
+            Update::Finished => Err(Error::incomplete(None)),
+            Update::Event(event) => Ok(Some(event)),
+            Update::Nothing | Update::Unknown => Ok(None),
         }
     }
 
@@ -249,18 +264,15 @@ fn is_comment_or_field(line: &str) -> bool {
         .any(|field| line.starts_with(field))
 }
 
-/// The reader failed: an error of this crate's own reader as it is, any other as a broken reply.
-fn broken(error: io::Error) -> Error {
-    match error.downcast::<Error>() {
-        Ok(own) => own,
-        Err(error) => Error::incomplete(Some(Box::new(error))),
-    }
+fn token(piece: String) -> Option<Event> {
+    Some(piece)
+        .filter(|piece| !piece.is_empty())
+        .map(Event::Token)
 }
 
-impl<R: BufRead> Iterator for Tokens<R> {
-    type Item = Result<String>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl<R: BufRead> Tokens<R> {
+    /// The next event, text or not; `None` when the reply is complete, and after an error.
+    pub(crate) fn next_event(&mut self) -> Option<Result<Event>> {
         if self.state == State::Failed {
             return None;
         }
@@ -270,6 +282,20 @@ impl<R: BufRead> Iterator for Tokens<R> {
                 error.with_partial(&self.text)
             })
             .transpose()
+    }
+}
+
+impl<R: BufRead> Iterator for Tokens<R> {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.next_event()? {
+                Ok(Event::Token(token)) => return Some(Ok(token)),
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
 }
 

@@ -1,0 +1,71 @@
+//! What a reply brings besides its text.
+
+use serde_json::Value;
+
+/// One thing that happens while a reply comes in; from [`Reply::events`](crate::Reply::events).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The next piece of the text, as the plain iterator yields it.
+    Token(String),
+    /// The title that the service gives the conversation.
+    Title(String),
+    /// A step of a web search.
+    WebSearch(WebSearch),
+    /// The model thinks, as the service reports it apart from the text; the event as it came.
+    Reasoning(Value),
+    /// A tool is used; the event as it came.
+    Tool(Value),
+    /// Something else that this crate knows nothing of; the event as it came.
+    Other(Value),
+}
+
+/// A step of a web search.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WebSearch {
+    /// What is being done, in the service's words; also why it failed, in which case the reply
+    /// comes without search results.
+    pub message: String,
+    /// The pages found, in the step that names them.
+    pub sources: Vec<Source>,
+}
+
+/// A page that a web search found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Source {
+    /// Its title; empty if the service does not say.
+    pub title: String,
+    /// Its address.
+    pub link: String,
+}
+
+impl WebSearch {
+    /// Reads a step of any version: what matters is the same in all of them.
+    pub(crate) fn read(step: &Value) -> WebSearch {
+        let text = |object: &Value, name| {
+            let text = object.get(name).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        let mut message = text(step, "message");
+        for detail in step
+            .get("args")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            message.push_str(": ");
+            message.push_str(detail.as_str().unwrap_or_default());
+        }
+        let sources = step.get("sources").and_then(Value::as_array);
+        let sources = sources.into_iter().flatten().map(|source| Source {
+            title: text(source, "title"),
+            link: text(source, "link"),
+        });
+        WebSearch {
+            message,
+            sources: sources.collect(),
+        }
+    }
+}

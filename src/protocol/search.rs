@@ -1,0 +1,149 @@
+//! The web search of v0.3 to v0.6: a response of JSON objects with nothing between them, each
+//! holding all messages so far, that never ends. It is over when there is a result.
+
+use std::collections::VecDeque;
+use std::io::BufRead;
+
+use serde_json::{Deserializer, Value};
+
+use super::event::{Event, WebSearch};
+use crate::error::{Error, Result, Step, plain};
+
+/// Longest single object.
+const MAX_OBJECT: usize = 4 << 20;
+
+/// Reads the progress of a search, and its result.
+#[derive(Debug)]
+pub(crate) struct Search<R> {
+    reader: R,
+    /// What was read and is no whole object yet.
+    buffer: Vec<u8>,
+    /// How many messages were taken, of those that each object repeats.
+    taken: usize,
+    steps: VecDeque<Event>,
+    result: Option<String>,
+}
+
+impl<R: BufRead> Search<R> {
+    pub(crate) fn new(reader: R) -> Self {
+        Search {
+            reader,
+            buffer: Vec::new(),
+            taken: 0,
+            steps: VecDeque::new(),
+            result: None,
+        }
+    }
+
+    /// The id that the search is known by, once it is over.
+    pub(crate) fn result(&mut self) -> Option<String> {
+        self.result.take()
+    }
+
+    /// The next step; `None` when the search is over.
+    pub(crate) fn advance(&mut self) -> Result<Option<Event>> {
+        loop {
+            if let Some(step) = self.steps.pop_front() {
+                return Ok(Some(step));
+            }
+            if self.result.is_some() {
+                return Ok(None);
+            }
+            let chunk = self.reader.fill_buf().map_err(super::broken)?;
+            let length = chunk.len();
+            self.buffer.extend_from_slice(chunk);
+            self.reader.consume(length);
+            if length == 0 || self.buffer.len() > MAX_OBJECT {
+                return Err(self.unexpected());
+            }
+            self.take_objects()?;
+        }
+    }
+
+    fn take_objects(&mut self) -> Result<()> {
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut objects = Deserializer::from_slice(&buffer).into_iter::<Value>();
+        let mut used = 0;
+        loop {
+            match objects.next() {
+                Some(Ok(object)) => {
+                    used = objects.byte_offset();
+                    self.take_messages(&object);
+                }
+                Some(Err(error)) if !error.is_eof() => {
+                    self.buffer = buffer;
+                    return Err(self.unexpected());
+                }
+                _ => break,
+            }
+        }
+        self.buffer = buffer.get(used..).unwrap_or_default().to_vec();
+        Ok(())
+    }
+
+    fn take_messages(&mut self, object: &Value) {
+        let messages = object.get("messages").and_then(Value::as_array);
+        for message in messages.into_iter().flatten().skip(self.taken) {
+            self.taken += 1;
+            match message.get("type").and_then(Value::as_str) {
+                Some("result") => {
+                    let id = message.get("id").and_then(Value::as_str);
+                    self.result = Some(id.unwrap_or_default().to_owned());
+                }
+                _ => self
+                    .steps
+                    .push_back(Event::WebSearch(WebSearch::read(message))),
+            }
+        }
+    }
+
+    fn unexpected(&self) -> Error {
+        let start = self.buffer.get(..1024).unwrap_or(&self.buffer);
+        let found = plain(&String::from_utf8_lossy(start));
+        Error::protocol(Step::WebSearch, "the result of a web search", found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::BufReader;
+
+    const RESPONSE: &str = concat!(
+        r#"{"messages":[{"type":"update","message":"A"}]}"#,
+        r#"{"messages":[{"type":"update","message":"A"},{"type":"error","message":"B","args":["é"]}]}"#,
+        r#"{"messages":[{"type":"update","message":"A"},{"type":"error","message":"B","args":["é"]},{"type":"result","id":"42"}]}"#,
+    );
+
+    #[test]
+    fn each_step_is_reported_once_wherever_the_response_is_cut() {
+        for chunk in 1..RESPONSE.len() {
+            let mut search = Search::new(BufReader::with_capacity(chunk, RESPONSE.as_bytes()));
+            let mut steps = Vec::new();
+            while let Some(Event::WebSearch(step)) = search.advance().unwrap() {
+                steps.push(step.message);
+            }
+            assert_eq!(steps, ["A", "B: é"]);
+            assert_eq!(search.result().as_deref(), Some("42"));
+        }
+    }
+
+    #[test]
+    fn a_search_without_a_result_is_an_error() {
+        for response in [
+            "",
+            "<html>",
+            r#"{"messages":[{"type":"update"}]}"#,
+            r#"{"messages":["#,
+        ] {
+            let mut search = Search::new(response.as_bytes());
+            let error = loop {
+                match search.advance() {
+                    Ok(step) => assert!(step.is_some()),
+                    Err(error) => break error,
+                }
+            };
+            assert!(matches!(error, Error::Protocol { .. }), "{response}");
+        }
+    }
+}

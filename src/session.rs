@@ -1,0 +1,189 @@
+//! A session with a service: what was agreed at its beginning, and learned on the way.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use ureq::http::Method;
+
+use crate::client::DEFAULT_MODEL;
+use crate::error::{Error, Result, Step};
+use crate::http::{Answer, Connection, Content, Http, Request};
+use crate::model::Model;
+use crate::parameters::Parameters;
+use crate::protocol::dialect::{Dialect, Encoding};
+use crate::protocol::request::Settings;
+
+pub(crate) struct Session {
+    pub(crate) http: Arc<Http>,
+    /// The model that the caller has chosen.
+    pub(crate) model: Option<String>,
+    pub(crate) parameters: Parameters,
+    pub(crate) system_prompt: Option<String>,
+    pub(crate) search_enabled: bool,
+    pub(crate) share_with_model_authors: bool,
+    pub(crate) known: Mutex<Known>,
+}
+
+/// What is known of the service by now.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// The model in use, once the settings were posted.
+    model: Option<String>,
+    /// Why the service did not take the settings. Newer ones do without.
+    refusal: Option<Error>,
+    dialect: Option<Dialect>,
+    refuses_details: bool,
+}
+
+impl Session {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn dialect(&self) -> Option<Dialect> {
+        self.known().dialect
+    }
+
+    pub(crate) fn learn(&self, dialect: Dialect) {
+        self.known().dialect = Some(dialect);
+    }
+
+    /// Begins the session, unless it has begun, and returns the model in use.
+    pub(crate) fn begin(&self, connection: &mut Connection) -> Result<String> {
+        // Held while asking: other threads wait for the outcome and then go on with it.
+        let mut known = self.known();
+        if let Some(model) = &known.model {
+            return Ok(model.clone());
+        }
+        let model = match &self.model {
+            Some(model) => model.clone(),
+            None => first_model(connection)?,
+        };
+        self.accept_terms(connection, &mut known, &model)?;
+        known.model = Some(model.clone());
+        Ok(model)
+    }
+
+    /// Accepts the terms once more, as the service has forgotten that.
+    pub(crate) fn begin_again(&self, connection: &mut Connection) -> Result<()> {
+        let mut known = self.known();
+        let Some(model) = known.model.clone() else {
+            return Ok(());
+        };
+        self.accept_terms(connection, &mut known, &model)?;
+        match known.refusal.take() {
+            Some(refusal) => Err(refusal),
+            None => Ok(()),
+        }
+    }
+
+    /// Posts the settings as a form, or else as JSON. A service that takes neither may not need
+    /// them, which the next step will show.
+    fn accept_terms(
+        &self,
+        connection: &mut Connection,
+        known: &mut Known,
+        model: &str,
+    ) -> Result<()> {
+        let settings = Settings {
+            model,
+            system_prompt: self.system_prompt.as_deref(),
+            search_enabled: self.search_enabled,
+            share_with_model_authors: self.share_with_model_authors,
+        };
+        if matches!(known.dialect, None | Some(Dialect::Flat)) {
+            let answer = post_settings(connection, Content::Form(&settings.form()))?;
+            if answer.is_success() || answer.is_see_other() {
+                known.dialect = Some(Dialect::Flat);
+                return Ok(());
+            }
+            if !may_take_json(&answer) {
+                return Err(answer.error());
+            }
+        }
+        let answer = post_settings(connection, Content::Json(&settings.json()))?;
+        if answer.is_success() || answer.is_see_other() {
+            return Ok(());
+        }
+        if !may_take_json(&answer) {
+            return Err(answer.error());
+        }
+        known.refusal = Some(answer.error());
+        Ok(())
+    }
+
+    /// Whether messages may ask why their replies end.
+    pub(crate) fn takes_details(&self) -> bool {
+        !self.known().refuses_details
+    }
+
+    pub(crate) fn learn_to_omit_details(&self) {
+        self.known().refuses_details = true;
+    }
+
+    /// The dialect of a service that did not take the settings as a form, by whether its
+    /// conversations turn out to be trees.
+    pub(crate) fn learn_tree(&self, is_tree: bool) -> Dialect {
+        *self.known().dialect.get_or_insert(match is_tree {
+            true => Dialect::Tree(Encoding::Unknown),
+            false => Dialect::FlatLines,
+        })
+    }
+}
+
+fn post_settings(connection: &mut Connection, content: Content<'_>) -> Result<Answer> {
+    connection.call(&Request {
+        step: Step::Settings,
+        method: Method::POST,
+        path: "/settings",
+        content,
+    })
+}
+
+/// Whether a refusal can be one of the encoding.
+fn may_take_json(answer: &Answer) -> bool {
+    matches!(answer.status, 400 | 403 | 404 | 405 | 415 | 422 | 500)
+}
+
+/// The model that the service lists first, or the one of 2023 if it has no list.
+fn first_model(connection: &mut Connection) -> Result<String> {
+    let answer = connection.call(&list_models())?;
+    let models = read_models(&answer).unwrap_or_default();
+    let first = models.into_iter().next().map(|model| model.id);
+    Ok(first.unwrap_or_else(|| DEFAULT_MODEL.to_owned()))
+}
+
+fn list_models() -> Request<'static> {
+    Request {
+        step: Step::Models,
+        method: Method::GET,
+        path: "/api/models",
+        content: Content::None,
+    }
+}
+
+/// All models that the service lists.
+pub(crate) fn models(connection: &mut Connection) -> Result<Vec<Model>> {
+    let answer = connection.call(&list_models())?;
+    read_models(&answer).ok_or_else(|| match answer.is_success() {
+        true => answer.unexpected(Step::Models, "a list of models"),
+        false => answer.error(),
+    })
+}
+
+fn read_models(answer: &Answer) -> Option<Vec<Model>> {
+    let list = answer.json().filter(|_| answer.is_success())?;
+    Some(list.as_array()?.iter().filter_map(read_model).collect())
+}
+
+fn read_model(model: &Value) -> Option<Model> {
+    let text = |name| model.get(name).and_then(Value::as_str).map(str::to_owned);
+    let id = text("id")?;
+    Some(Model {
+        name: text("displayName")
+            .or_else(|| text("name"))
+            .unwrap_or_else(|| id.clone()),
+        description: text("description").unwrap_or_default(),
+        id,
+    })
+}

@@ -1,0 +1,222 @@
+//! One message on its way: what must be known before it, how it is encoded, what comes back.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use ureq::http::Method;
+
+use crate::conversation::Conversation;
+use crate::error::{Error, Result, Step};
+use crate::http::{Answer, Content, Request, Stream, interrupted};
+use crate::interrupt::Interrupt;
+use crate::origin::conversation_path;
+use crate::protocol::dialect::{Body, Dialect, From, Parent};
+use crate::protocol::request::{Message, escape};
+use crate::protocol::search::Search;
+use crate::protocol::tokens::{Tokens, tokens};
+
+/// What the service sends next.
+pub(crate) enum Stage {
+    Searching(Search<Stream>),
+    Replying(Tokens<Stream>),
+}
+
+impl Conversation {
+    /// Sends the message, or asks for the web search that comes before it.
+    pub(crate) fn take_turn(
+        &mut self,
+        message: &mut Message,
+        interrupt: &Arc<Interrupt>,
+    ) -> Result<Stage> {
+        self.finish_response();
+        self.connection.attach(interrupt)?;
+        self.last = Some(message.clone());
+        let searches_first = self.session.dialect().is_some_and(Dialect::searches_first);
+        let stage = if message.web_search && searches_first {
+            self.search(message, interrupt).map(Stage::Searching)
+        } else {
+            self.ask(message, interrupt).map(Stage::Replying)
+        };
+        stage.map_err(|error| self.give_up(interrupt, error))
+    }
+
+    /// Sends the message after its web search.
+    pub(crate) fn take_turn_after_search(
+        &mut self,
+        message: &mut Message,
+        search_id: String,
+        interrupt: &Arc<Interrupt>,
+    ) -> Result<Tokens<Stream>> {
+        message.web_search_id = search_id;
+        self.last = Some(message.clone());
+        let reply = self.ask(message, interrupt);
+        reply.map_err(|error| self.give_up(interrupt, error))
+    }
+
+    /// Takes the connection back. If somebody ended the request, that is the error.
+    fn give_up(&mut self, interrupt: &Interrupt, error: Error) -> Error {
+        let cause = interrupt.cause();
+        self.connection.release(interrupt);
+        cause.map_or(error, |cause| interrupted(Step::Message, cause))
+    }
+
+    fn search(&mut self, message: &Message, interrupt: &Arc<Interrupt>) -> Result<Search<Stream>> {
+        let path = format!(
+            "{}/web-search?prompt={}",
+            self.path(),
+            escape(message.inputs.trim())
+        );
+        let request = Request {
+            step: Step::WebSearch,
+            method: Method::GET,
+            path: &path,
+            content: Content::None,
+        };
+        Ok(Search::new(self.connection.open(&request, interrupt)?))
+    }
+
+    fn ask(&mut self, message: &mut Message, interrupt: &Arc<Interrupt>) -> Result<Tokens<Stream>> {
+        let known = self.session.dialect();
+        let parent = match known {
+            Some(dialect) if !dialect.has_tree() => None,
+            _ => self.parent(message.is_retry)?,
+        };
+        let dialect = known.unwrap_or_else(|| self.session.learn_tree(parent.is_some()));
+        message.wants_details = self.session.takes_details();
+        let refusal = match self.post(message, dialect, parent.as_ref(), interrupt) {
+            Err(refusal) => refusal,
+            posted => {
+                self.session.learn(dialect.confirmed());
+                return posted;
+            }
+        };
+        match (&refusal, dialect.alternative()) {
+            (
+                Error::Http {
+                    status: 500 | 403, ..
+                },
+                Some(other),
+            ) => {
+                // If this does not help either, the first refusal was about something else.
+                let reply = self.post(message, other, parent.as_ref(), interrupt);
+                let reply = reply.map_err(|_| refusal)?;
+                self.session.learn(other);
+                Ok(reply)
+            }
+            (Error::Http { status: 405, .. }, _) => {
+                self.session.begin_again(&mut self.connection)?;
+                self.post(message, dialect, parent.as_ref(), interrupt)
+            }
+            (
+                Error::Http {
+                    status: 400 | 422,
+                    message: why,
+                    ..
+                },
+                _,
+            ) if message.wants_details && why.contains("details") => {
+                self.session.learn_to_omit_details();
+                message.wants_details = false;
+                self.post(message, dialect, parent.as_ref(), interrupt)
+            }
+            _ => Err(refusal),
+        }
+    }
+
+    /// Posts the message once. It is posted again only after an answer that says that it was not
+    /// looked at.
+    fn post(
+        &mut self,
+        message: &Message,
+        dialect: Dialect,
+        parent: Option<&Parent>,
+        interrupt: &Arc<Interrupt>,
+    ) -> Result<Tokens<Stream>> {
+        let path = self.path().to_owned();
+        let body = dialect.body(message, parent);
+        let request = Request {
+            step: Step::Message,
+            method: Method::POST,
+            path: &path,
+            content: match &body {
+                Body::Form(text) => Content::Form(text),
+                Body::Json(bytes) => Content::Json(bytes),
+            },
+        };
+        Ok(tokens(self.connection.open(&request, interrupt)?))
+    }
+
+    /// The message to follow, or to replace in a retry; none if the service has no trees.
+    fn parent(&mut self, is_retry: bool) -> Result<Option<Parent>> {
+        if let Some(root) = self.root.take().filter(|_| !is_retry) {
+            return Ok(Some(root));
+        }
+        let path = format!("/api{}", conversation_path(self.id())?);
+        let answer = self.connection.call(&Request {
+            step: Step::History,
+            method: Method::GET,
+            path: &path,
+            content: Content::None,
+        })?;
+        match answer.status {
+            // v0.7 does not have the path; a later version does not have the conversation.
+            404 if !answer.message().contains("Conversation not found")
+                && !self.session.dialect().is_some_and(Dialect::has_tree) =>
+            {
+                Ok(None)
+            }
+            403 => Err(hidden(answer.error())),
+            _ if !answer.is_success() => Err(answer.error()),
+            _ => match last_message(&answer) {
+                Some(parent) => Ok(Some(parent)),
+                None => {
+                    Err(answer.unexpected(Step::History, "JSON with the conversation's messages"))
+                }
+            },
+        }
+    }
+}
+
+/// The parent id is nowhere else, so the person who runs the service has to help.
+fn hidden(error: Error) -> Error {
+    match error {
+        Error::Http {
+            step,
+            status,
+            message,
+            retry_after,
+        } => Error::Http {
+            step,
+            status,
+            message: format!("{message}; the service must be run with EXPOSE_API=true"),
+            retry_after,
+        },
+        other => other,
+    }
+}
+
+fn last_message(answer: &Answer) -> Option<Parent> {
+    let conversation = answer.json()?;
+    read_parent(conversation.get("messages")?.as_array()?.last()?)
+}
+
+fn read_parent(message: &Value) -> Option<Parent> {
+    let from = match message.get("from").and_then(Value::as_str) {
+        Some("assistant") => From::Assistant,
+        Some("user") => From::User,
+        _ => From::System,
+    };
+    let id = message.get("id")?.as_str()?.to_owned();
+    Some(Parent { id, from })
+}
+
+/// The root of the tree, if the answer to the creation holds the conversation, as a text of JSON.
+pub(crate) fn root(created: &Value) -> Option<Parent> {
+    let text = created.get("conversation")?.as_str()?;
+    let conversation: Value = serde_json::from_str(text).ok()?;
+    let id = conversation.get("json")?.get("rootMessageId")?.as_str()?;
+    Some(Parent {
+        id: id.to_owned(),
+        from: From::System,
+    })
+}
