@@ -1,0 +1,183 @@
+//! A TCP listener on loopback, one thread a connection, that can be stopped at any moment.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How long a stopped listener waits for the threads of its connections. Their sockets are shut
+/// down by then, so that only code blocked on something else takes any time at all.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Locks, also after another thread panicked with the lock held: that panic fails its own test,
+/// and a second one while dropping would abort the whole run.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Accepts connections until it is stopped or dropped.
+pub struct Listener {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    accepted: usize,
+    /// A second handle of every open socket, so that `stop` can shut it down under its thread.
+    open: HashMap<usize, TcpStream>,
+    stopping: bool,
+    panicked: bool,
+}
+
+impl Listener {
+    /// Calls `serve` with every connection and its number, counted from 0, in a thread of its own.
+    pub fn start(serve: impl Fn(TcpStream, usize) + Send + Sync + 'static) -> Listener {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind to loopback");
+        let address = listener.local_addr().expect("address of the listener");
+        let shared = Arc::new(Shared::default());
+        let accepting = thread::spawn({
+            let shared = Arc::clone(&shared);
+            let serve = Arc::new(serve);
+            move || accept(&listener, &shared, &serve)
+        });
+        Listener {
+            address,
+            shared,
+            accepting: Mutex::new(Some(accepting)),
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// How many connections have been accepted so far.
+    pub fn accepted(&self) -> usize {
+        lock(&self.shared.state).accepted
+    }
+
+    /// How many connections are still open.
+    pub fn open(&self) -> usize {
+        lock(&self.shared.state).open.len()
+    }
+
+    /// Waits until exactly `count` connections are open; `false` if that did not come in time.
+    pub fn wait_for_open(&self, count: usize, deadline: Duration) -> bool {
+        let state = lock(&self.shared.state);
+        let waiting = |state: &mut State| state.open.len() != count;
+        let (_state, timeout) = self
+            .shared
+            .changed
+            .wait_timeout_while(state, deadline, waiting)
+            .unwrap_or_else(PoisonError::into_inner);
+        !timeout.timed_out()
+    }
+
+    /// Refuses new connections, shuts the open ones down and waits for their threads. Reads and
+    /// writes that are blocked meanwhile return, and all later ones fail.
+    pub fn stop(&self) {
+        lock(&self.shared.state).stopping = true;
+        let Some(accepting) = lock(&self.accepting).take() else {
+            return;
+        };
+        // The one portable way to wake a blocked accept(). Should it fail, then because the queue
+        // is full, and accept() is not blocked.
+        let _ = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
+        let _ = accepting.join();
+        for stream in lock(&self.shared.state).open.values() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        self.wait_for_open(0, GRACE);
+    }
+}
+
+impl Drop for Listener {
+    /// Stops, and passes a failure inside a connection's thread on to the test that owns it.
+    fn drop(&mut self) {
+        self.stop();
+        if thread::panicking() {
+            return;
+        }
+        let (panicked, running) = {
+            let state = lock(&self.shared.state);
+            (state.panicked, state.open.len())
+        };
+        assert!(!panicked, "the thread of a connection panicked, see above");
+        assert_eq!(
+            running, 0,
+            "connections still being served {GRACE:?} after the stop: what do they wait for?"
+        );
+    }
+}
+
+fn accept<F>(listener: &TcpListener, shared: &Arc<Shared>, serve: &Arc<F>)
+where
+    F: Fn(TcpStream, usize) + Send + Sync + 'static,
+{
+    loop {
+        let stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            // The peer was gone before we looked.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // Out of file descriptors, most likely: clients are refused from here on, which
+            // is a clearer failure than a thread that spins.
+            Err(_) => return,
+        };
+        let Some(guard) = OpenConnection::register(shared, &stream) else {
+            return;
+        };
+        let serve = Arc::clone(serve);
+        thread::spawn(move || {
+            // The whole of it has to move into this thread, not just its number.
+            let guard = guard;
+            // A response written in pieces has to leave in pieces.
+            let _ = stream.set_nodelay(true);
+            serve(stream, guard.number);
+        });
+    }
+}
+
+/// Keeps a connection in the list of the open ones for as long as its thread runs.
+struct OpenConnection {
+    shared: Arc<Shared>,
+    number: usize,
+}
+
+impl OpenConnection {
+    /// `None` once the listener stops, and if the socket is unusable.
+    fn register(shared: &Arc<Shared>, stream: &TcpStream) -> Option<OpenConnection> {
+        let handle = stream.try_clone().ok()?;
+        let mut state = lock(&shared.state);
+        if state.stopping {
+            return None;
+        }
+        let number = state.accepted;
+        state.accepted += 1;
+        state.open.insert(number, handle);
+        shared.changed.notify_all();
+        Some(OpenConnection {
+            shared: Arc::clone(shared),
+            number,
+        })
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        let mut state = lock(&self.shared.state);
+        state.open.remove(&self.number);
+        state.panicked |= thread::panicking();
+        self.shared.changed.notify_all();
+    }
+}

@@ -1,0 +1,16 @@
+//! Servers and proxies on loopback, and recordings of real ones, for the tests.
+//!
+//! Everything binds port 0, waits on condition variables instead of the clock, and stops when it
+//! is dropped: the listener is closed, open connections are shut down and their threads end.
+
+// Every test crate compiles the whole of this module and uses a part of it.
+#![allow(dead_code)]
+
+pub mod http1;
+pub mod listener;
+pub mod proxy;
+pub mod recording;
+pub mod replay;
+pub mod server;
+pub mod tls;
+pub mod transport;
