@@ -207,6 +207,39 @@ impl Error {
             | Error::LoginRequired { .. } => None,
         }
     }
+
+    /// Whether the same thing may go better later: the service was not reached, did not answer
+    /// in time, was overloaded, or the reply broke off. Never for what is wrong with the request
+    /// itself.
+    ///
+    /// Nothing is tried again by this crate. A message that failed may have been taken all the
+    /// same; [`Conversation::retry`](crate::Conversation::retry) replaces it where it was.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Error::Network { .. } | Error::Timeout { .. } | Error::Incomplete { .. } => true,
+            Error::Http { status, .. } => is_passing(*status),
+            Error::Server {
+                error_type, status, ..
+            } => error_type.as_deref() != Some("validation") && status.is_none_or(is_passing),
+            Error::Configuration { .. }
+            | Error::LoginRequired { .. }
+            | Error::Protocol { .. }
+            | Error::Cancelled { .. } => false,
+        }
+    }
+
+    /// How long the service asks to be left alone, if it does.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Error::Http { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// Statuses that speak of the moment, and not of the request.
+fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 502 | 503 | 504)
 }
 
 impl fmt::Display for Error {
@@ -238,7 +271,8 @@ impl fmt::Display for Error {
             }
             Error::LoginRequired { step } => write!(
                 f,
-                "the service wants a login while {step}: pass the cookie of a session that is logged in"
+                "the service wants a login while {step}: pass the cookie of a session that is logged \
+                 in, by ClientBuilder::cookie(\"hf-chat\", …), or H2OGPT_COOKIE for the program chat"
             ),
             Error::Server {
                 message,
@@ -369,6 +403,40 @@ mod tests {
         let shown = plain(&"é ".repeat(10_000));
         assert_eq!(shown.chars().filter(|&c| c == 'é').count(), MAX_SHOWN);
         assert!(shown.ends_with('…'));
+    }
+
+    #[test]
+    fn only_what_may_pass_is_worth_another_try() {
+        let http = |status| Error::Http {
+            step: Step::Message,
+            status,
+            message: String::new(),
+            retry_after: None,
+        };
+        let server = |kind: Option<&str>, status| {
+            Error::server(String::new(), kind.map(str::to_owned), status)
+        };
+        for error in [
+            http(429),
+            http(503),
+            server(Some("overloaded"), None),
+            server(None, None),
+            server(None, Some(503)),
+            Error::incomplete(None),
+            Error::timeout(Step::Create, "timeout_token"),
+        ] {
+            assert!(error.is_retryable(), "{error}");
+        }
+        for error in [
+            http(404),
+            http(500),
+            server(Some("validation"), None),
+            server(None, Some(400)),
+            Error::configuration("x"),
+            Error::LoginRequired { step: Step::Create },
+        ] {
+            assert!(!error.is_retryable(), "{error}");
+        }
     }
 
     #[test]
