@@ -8,11 +8,11 @@ use serde_json::Value;
 use ureq::Proxy;
 use ureq::config::Config;
 
-use crate::client::{Client, DEFAULT_URL};
+use crate::client::Client;
 use crate::cookies::Jar;
 use crate::error::{Error, Result};
 use crate::http::{Exchange, Http, Observer, Timeouts};
-use crate::origin::{self, Origin};
+use crate::origin::{self, DEFAULT_URL, Origin};
 use crate::parameters::Parameters;
 use crate::session::Session;
 
@@ -57,6 +57,25 @@ enum ProxyChoice {
     Environment,
     None,
     Url(String),
+}
+
+impl Client {
+    /// A client of the service at `url`, with defaults for everything else. Does no I/O.
+    ///
+    /// The URL may have a path that the service lives under (`https://host/chat`), and a user
+    /// name and password for HTTP basic authentication.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if this is no URL of a service.
+    pub fn new(url: &str) -> Result<Client> {
+        Client::builder().url(url).build()
+    }
+
+    /// Everything that can be chosen about a client.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
 }
 
 impl ClientBuilder {

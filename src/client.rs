@@ -3,20 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::builder::ClientBuilder;
 use crate::conversation::Conversation;
 use crate::error::{Error, Result};
 use crate::message::{Message, format_prompt};
 use crate::model::Model;
 use crate::reply::Reply;
 use crate::session::{self, Session};
-
-/// The public service of 2023, which answers no longer. It stands for the default of everything
-/// that speaks its protocol; today's servers are your own.
-pub const DEFAULT_URL: &str = "https://gpt-gm.h2o.ai";
-
-/// The model that the public service of 2023 used by default.
-pub const DEFAULT_MODEL: &str = "h2oai/h2ogpt-gm-oasst1-en-2048-falcon-40b-v1";
 
 /// A chat service, and a session with it.
 ///
@@ -37,23 +29,6 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the service at `url`, with defaults for everything else. Does no I/O.
-    ///
-    /// The URL may have a path that the service lives under (`https://host/chat`), and a user
-    /// name and password for HTTP basic authentication.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] if this is no URL of a service.
-    pub fn new(url: &str) -> Result<Client> {
-        Client::builder().url(url).build()
-    }
-
-    /// Everything that can be chosen about a client.
-    pub fn builder() -> ClientBuilder {
-        ClientBuilder::new()
-    }
-
     pub(crate) fn with_session(session: Session) -> Client {
         let session = Arc::new(session);
         Client { session }

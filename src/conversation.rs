@@ -9,13 +9,13 @@ use serde_json::Value;
 use ureq::http::Method;
 
 use crate::error::{Error, Result, Step};
-use crate::http::{Answer, Connection, Content, Request, Stream};
+use crate::http::{Connection, Content, Request};
 use crate::interrupt::Interrupt;
 use crate::origin::conversation_path;
-use crate::protocol::dialect::{Dialect, Encoding, Parent};
-use crate::protocol::request::{self, Message};
+use crate::protocol::dialect::{Dialect, Encoding};
+use crate::protocol::request::{self, Message, Parent};
+use crate::response::{Answer, Stream};
 use crate::session::Session;
-use crate::turn::root;
 
 /// Longest wait for the end of a response whose reply is complete.
 const TAIL: Duration = Duration::from_secs(2);
@@ -81,7 +81,7 @@ impl Conversation {
         let body = answer.json()?;
         let id = body.get("conversationId").and_then(Value::as_str)?;
         let mut conversation = Self::new(session, connection, id.to_owned()).ok()?;
-        conversation.root = root(&body);
+        conversation.root = Parent::root(&body);
         if conversation.root.is_some() {
             // Services that say so take messages as a form.
             session.learn(Dialect::Tree(Encoding::Form));

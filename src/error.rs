@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use crate::plain::plain;
+
 /// The result of anything that can fail in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -327,83 +329,9 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// Longest text of a server that is shown.
-const MAX_SHOWN: usize = 300;
-
-/// One line that can be shown to a person: HTML tags, control characters and surplus white space
-/// taken out, and cut to a sane length.
-pub(crate) fn plain(text: &str) -> String {
-    let mut shown = String::new();
-    let mut rest = text.chars();
-    let mut length = 0;
-    while let Some(c) = rest.next() {
-        if c == '<' && begins_tag(rest.as_str()) {
-            rest.by_ref().find(|&c| c == '>');
-            push_space(&mut shown);
-        } else if c.is_whitespace() || is_unprintable(c) {
-            push_space(&mut shown);
-        } else if length == MAX_SHOWN {
-            shown.truncate(shown.trim_end().len());
-            return shown + "…";
-        } else {
-            shown.push(c);
-            length += 1;
-        }
-    }
-    shown.truncate(shown.trim_end().len());
-    shown
-}
-
-fn push_space(shown: &mut String) {
-    if !shown.is_empty() && !shown.ends_with(' ') {
-        shown.push(' ');
-    }
-}
-
-/// Whether what follows a `<` makes it a tag, and not a comparison.
-fn begins_tag(rest: &str) -> bool {
-    rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!')
-        && rest.contains('>')
-}
-
-/// Control characters, and those that turn the direction of the text around them.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_page_is_shown_as_its_text() {
-        let page = "<html>\r\n<head><title>503 Service</title></head>\r\n<body><h1>503 &lt;</h1></body></html>";
-        assert_eq!(plain(page), "503 Service 503 &lt;");
-    }
-
-    #[test]
-    fn a_comparison_is_no_tag() {
-        assert_eq!(
-            plain("tokens + max <= 2048, 1 <b"),
-            "tokens + max <= 2048, 1 <b"
-        );
-    }
-
-    #[test]
-    fn nothing_that_steers_a_terminal_is_shown() {
-        assert_eq!(
-            plain("a\x1b[31mred\x07\u{9b}1m\u{202e}b\tc\nd"),
-            "a [31mred 1m b c d"
-        );
-    }
-
-    #[test]
-    fn a_long_text_is_cut_between_characters() {
-        let shown = plain(&"é ".repeat(10_000));
-        assert_eq!(shown.chars().filter(|&c| c == 'é').count(), MAX_SHOWN);
-        assert!(shown.ends_with('…'));
-    }
 
     #[test]
     fn only_what_may_pass_is_worth_another_try() {

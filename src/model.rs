@@ -1,4 +1,7 @@
-//! A model of the service.
+//! The models of the service.
+
+/// The model that the public service of 2023 used by default.
+pub const DEFAULT_MODEL: &str = "h2oai/h2ogpt-gm-oasst1-en-2048-falcon-40b-v1";
 
 /// A model that the service offers; from [`Client::models`](crate::Client::models).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,10 @@ use ureq::http::uri::Authority;
 use crate::error::{Error, Result};
 use crate::protocol::request::escape;
 
+/// The public service of 2023, which answers no longer. It stands for the default of everything
+/// that speaks its protocol; today's servers are your own.
+pub const DEFAULT_URL: &str = "https://gpt-gm.h2o.ai";
+
 /// Where the service lives, checked and normalized once.
 #[derive(Clone)]
 pub(crate) struct Origin {

@@ -7,14 +7,14 @@ use std::time::Instant;
 
 use crate::conversation::Conversation;
 use crate::error::{Error, Result};
-use crate::http::Stream;
 use crate::interrupt::{Canceller, Interrupt};
 use crate::parameters::Parameters;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::event::Event;
+use crate::protocol::event::{Event, FinishReason};
 use crate::protocol::request::Message;
 use crate::protocol::search::Search;
-use crate::protocol::tokens::{FinishReason, Tokens};
+use crate::protocol::tokens::Tokens;
+use crate::response::Stream;
 use crate::turn::Stage;
 
 /// The reply to one message, token by token, as it arrives.

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use ureq::http::Method;
 
-use crate::client::DEFAULT_MODEL;
 use crate::error::{Error, Result, Step};
-use crate::http::{Answer, Connection, Content, Http, Request};
-use crate::model::Model;
+use crate::http::{Connection, Content, Http, Request};
+use crate::model::{DEFAULT_MODEL, Model};
 use crate::parameters::Parameters;
 use crate::protocol::dialect::{Dialect, Encoding};
 use crate::protocol::request::Settings;
+use crate::response::Answer;
 
 pub(crate) struct Session {
     pub(crate) http: Arc<Http>,

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use ureq::http::Method;
 
 use crate::conversation::Conversation;
 use crate::error::{Error, Result, Step};
-use crate::http::{Answer, Content, Request, Stream, interrupted};
+use crate::http::{Content, Request};
 use crate::interrupt::Interrupt;
 use crate::origin::conversation_path;
-use crate::protocol::dialect::{Body, Dialect, From, Parent};
-use crate::protocol::request::{Message, escape};
+use crate::protocol::dialect::{Body, Dialect};
+use crate::protocol::request::{Message, Parent, escape};
 use crate::protocol::search::Search;
 use crate::protocol::tokens::{Tokens, tokens};
+use crate::response::{Stream, interrupted};
 
 /// What the service sends next.
 pub(crate) enum Stage {
@@ -167,7 +167,7 @@ impl Conversation {
             }
             403 => Err(hidden(answer.error())),
             _ if !answer.is_success() => Err(answer.error()),
-            _ => match last_message(&answer) {
+            _ => match answer.json().as_ref().and_then(Parent::last) {
                 Some(parent) => Ok(Some(parent)),
                 None => {
                     Err(answer.unexpected(Step::History, "JSON with the conversation's messages"))
@@ -193,30 +193,4 @@ fn hidden(error: Error) -> Error {
         },
         other => other,
     }
-}
-
-fn last_message(answer: &Answer) -> Option<Parent> {
-    let conversation = answer.json()?;
-    read_parent(conversation.get("messages")?.as_array()?.last()?)
-}
-
-fn read_parent(message: &Value) -> Option<Parent> {
-    let from = match message.get("from").and_then(Value::as_str) {
-        Some("assistant") => From::Assistant,
-        Some("user") => From::User,
-        _ => From::System,
-    };
-    let id = message.get("id")?.as_str()?.to_owned();
-    Some(Parent { id, from })
-}
-
-/// The root of the tree, if the answer to the creation holds the conversation, as a text of JSON.
-pub(crate) fn root(created: &Value) -> Option<Parent> {
-    let text = created.get("conversation")?.as_str()?;
-    let conversation: Value = serde_json::from_str(text).ok()?;
-    let id = conversation.get("json")?.get("rootMessageId")?.as_str()?;
-    Some(Parent {
-        id: id.to_owned(),
-        from: From::System,
-    })
 }

@@ -1,6 +1,6 @@
 //! The dialects, and all that differs between them once the stream is left aside.
 
-use super::request::{Message, escape};
+use super::request::{Message, Parent, escape};
 
 /// How a service wants its messages, learned from answers that are needed anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,22 +20,6 @@ pub(crate) enum Encoding {
     Unknown,
     Form,
     Json,
-}
-
-/// The message of a tree that another one follows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Parent {
-    pub(crate) id: String,
-    pub(crate) from: From,
-}
-
-/// Whose message it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum From {
-    /// The instructions, which every tree begins with, perhaps empty.
-    System,
-    User,
-    Assistant,
 }
 
 /// A message, encoded.

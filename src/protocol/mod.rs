@@ -15,7 +15,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use crate::cookies::date;
-use crate::error::{Error, plain};
+use crate::error::Error;
+use crate::plain::plain;
 
 /// The text of an error body or event: `message`, `error` as a text, or `error.message`.
 pub(crate) fn message_of(object: &Value) -> Option<String> {

@@ -3,8 +3,6 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::dialect::{From, Parent};
-
 /// What `POST /settings` tells the service about this session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings<'a> {
@@ -132,6 +130,48 @@ impl Message {
             object["inputs"] = self.inputs.as_str().into();
         }
         object.to_string()
+    }
+}
+
+/// The message of a tree that another one follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parent {
+    pub(crate) id: String,
+    pub(crate) from: From,
+}
+
+/// Whose message it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    /// The instructions, which every tree begins with, perhaps empty.
+    System,
+    User,
+    Assistant,
+}
+
+impl Parent {
+    /// The root of a new conversation, if the service says it: in the answer to the creation, as
+    /// a text of JSON within the JSON.
+    pub(crate) fn root(created: &Value) -> Option<Parent> {
+        let text = created.get("conversation")?.as_str()?;
+        let conversation: Value = serde_json::from_str(text).ok()?;
+        let id = conversation.get("json")?.get("rootMessageId")?.as_str()?;
+        Some(Parent {
+            id: id.to_owned(),
+            from: From::System,
+        })
+    }
+
+    /// The last message of a conversation.
+    pub(crate) fn last(conversation: &Value) -> Option<Parent> {
+        let message = conversation.get("messages")?.as_array()?.last()?;
+        let from = match message.get("from").and_then(Value::as_str) {
+            Some("assistant") => From::Assistant,
+            Some("user") => From::User,
+            _ => From::System,
+        };
+        let id = message.get("id")?.as_str()?.to_owned();
+        Some(Parent { id, from })
     }
 }
 

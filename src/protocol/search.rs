@@ -7,7 +7,8 @@ use std::io::BufRead;
 use serde_json::{Deserializer, Value};
 
 use super::event::{Event, WebSearch};
-use crate::error::{Error, Result, Step, plain};
+use crate::error::{Error, Result, Step};
+use crate::plain::plain;
 
 /// Longest single object.
 const MAX_OBJECT: usize = 4 << 20;

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::io::BufRead;
 use std::iter::FusedIterator;
 
-use super::event::Event;
+use super::event::{Event, FinishReason};
 use super::line::{Line, Lines};
 use super::surrogates::Joiner;
 use super::update::{self, NoEvent, Update};
-use crate::error::{Error, Result, Step, plain};
+use crate::error::{Error, Result, Step};
+use crate::plain::plain;
 
 /// Longest line without text: room for any event but that of the final text, which is granted
 /// in proportion to what was streamed.
@@ -16,20 +17,6 @@ const MAX_LINE: usize = 4 << 20;
 /// Bounds of an event that is spread over several lines, as each line costs one more try.
 const MAX_JOINED: usize = 1 << 20;
 const MAX_JOINED_LINES: usize = 1024;
-
-/// Why a reply ended where it did, as far as the service says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum FinishReason {
-    /// The model had nothing more to say.
-    EndOfText,
-    /// The reply reached `max_new_tokens`: the text is cut there.
-    Length,
-    /// The model wrote one of the `stop` texts.
-    StopSequence,
-    /// Somebody stopped the reply on the server: the text is cut there.
-    Interrupted,
-}
 
 /// The tokens of one reply, decoded from any [`BufRead`]: a recording, a test, a
 /// text-generation-inference server's own stream. [`Reply`](crate::Reply) is built on it.

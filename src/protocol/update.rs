@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 
-use super::event::{Event, WebSearch};
+use super::event::{Event, FinishReason, WebSearch};
 use super::surrogates;
-use super::tokens::FinishReason;
 
 /// What one event says.
 #[derive(Debug, PartialEq)]
