@@ -1,7 +1,6 @@
 //! A conversation on the service: opened, kept or closed, and deleted when it is dropped.
 
 use std::fmt;
-use std::io::BufRead;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,15 +42,10 @@ pub struct Conversation {
     pub(crate) root: Option<Parent>,
     /// The last message, to be tried again.
     pub(crate) last: Option<Message>,
-    /// What is left of the response to the last message, whose reply is complete.
-    tail: Option<Tail>,
-}
-
-/// The end of a response after the end of its reply: nothing but padding. The service takes the
-/// message as done, and the connection can be used again, once it has been read.
-struct Tail {
-    stream: Stream,
-    interrupt: Arc<Interrupt>,
+    /// What is left of the response to the last message, whose reply is complete: nothing but
+    /// padding. The service takes the message as done, and the connection can be used again, once
+    /// it has been read.
+    tail: Option<Stream>,
 }
 
 impl Conversation {
@@ -139,16 +133,14 @@ impl Conversation {
     }
 
     /// Takes back what is left of a response whose reply is complete.
-    pub(crate) fn reply_is_complete(&mut self, stream: Stream, interrupt: Arc<Interrupt>) {
+    pub(crate) fn reply_is_complete(&mut self, stream: Stream, interrupt: &Interrupt) {
+        self.connection.release(interrupt);
         if self
             .session
             .dialect()
             .is_none_or(Dialect::ends_its_response)
         {
-            self.tail = Some(Tail { stream, interrupt });
-        } else {
-            drop(stream);
-            self.connection.release(&interrupt);
+            self.tail = Some(stream);
         }
     }
 
@@ -172,16 +164,12 @@ impl Conversation {
 
     fn finish_response_within(&mut self, longest: Duration) {
         if let Some(mut tail) = self.tail.take() {
-            tail.interrupt
-                .arm(Instant::now() + longest, "timeout_delete");
-            while let Ok(rest) = tail.stream.fill_buf() {
-                let amount = rest.len();
-                if amount == 0 {
-                    break;
-                }
-                tail.stream.consume(amount);
+            let interrupt = Arc::default();
+            if self.connection.attach(&interrupt).is_ok() {
+                interrupt.arm(Instant::now() + longest, "timeout_delete");
+                tail.skip_to_end();
+                self.connection.release(&interrupt);
             }
-            self.connection.release(&tail.interrupt);
         }
     }
 

@@ -37,6 +37,8 @@ pub struct Reply<'c> {
     conversation: Owner<'c>,
     interrupt: Arc<Interrupt>,
     ends: Option<Instant>,
+    /// The service may still be replying, and nobody reads it any more.
+    is_abandoned: bool,
 }
 
 enum State {
@@ -47,6 +49,16 @@ enum State {
         text: String,
         finish_reason: Option<FinishReason>,
     },
+}
+
+/// How a reply is left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Complete,
+    /// The service has failed, or hung up.
+    Broken,
+    /// Dropped, cancelled, or given up.
+    Abandoned,
 }
 
 enum Owner<'c> {
@@ -137,6 +149,7 @@ impl<'c> Reply<'c> {
             conversation,
             interrupt: Arc::default(),
             ends: None,
+            is_abandoned: false,
         }
     }
 
@@ -250,27 +263,30 @@ impl<'c> Reply<'c> {
         self.arm();
         let event = self.read();
         self.interrupt.disarm();
-        if !matches!(event, Ok(Some(_))) {
-            self.end(event.is_ok());
+        match &event {
+            Ok(Some(_)) => {}
+            Ok(None) => self.end(End::Complete),
+            Err(Error::Cancelled { .. } | Error::Timeout { .. }) => self.end(End::Abandoned),
+            Err(_) => self.end(End::Broken),
         }
         event.transpose()
     }
 
     /// Leaves the response: to be read to its end if the reply is complete, or else hanging up.
-    fn end(&mut self, is_complete: bool) {
+    fn end(&mut self, end: End) {
         let ended = State::Ended {
             text: self.text().to_owned(),
             finish_reason: self.finish_reason(),
         };
         let conversation = self.conversation.get();
         match std::mem::replace(&mut self.state, ended) {
-            State::Reading(tokens) if is_complete => {
-                conversation.reply_is_complete(tokens.into_inner(), Arc::clone(&self.interrupt));
+            State::Reading(tokens) if end == End::Complete => {
+                conversation.reply_is_complete(tokens.into_inner(), &self.interrupt);
             }
             State::Reading(tokens) => {
                 drop(tokens);
                 conversation.connection.release(&self.interrupt);
-                conversation.stop();
+                self.is_abandoned = end == End::Abandoned;
             }
             State::Searching(search) => {
                 drop(search);
@@ -305,7 +321,11 @@ impl FusedIterator for Reply<'_> {}
 
 impl Drop for Reply<'_> {
     fn drop(&mut self) {
-        self.end(false);
+        self.end(End::Abandoned);
+        // Not sooner, so that whoever cancels a reply need not wait for this.
+        if self.is_abandoned {
+            self.conversation.get().stop();
+        }
     }
 }
 

@@ -178,6 +178,17 @@ impl Stream {
         }
     }
 
+    /// Reads on until nothing more comes.
+    pub(crate) fn skip_to_end(&mut self) {
+        while let Ok(rest) = self.reader.fill_buf() {
+            let amount = rest.len();
+            if amount == 0 {
+                break;
+            }
+            self.reader.consume(amount);
+        }
+    }
+
     fn error(&self, error: io::Error) -> io::Error {
         if let Some(cause) = self.interrupt.cause() {
             return io::Error::other(interrupted(self.step, cause));
