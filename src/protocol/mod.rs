@@ -1,5 +1,6 @@
 //! What the bytes mean: the wire protocol, without any I/O of its own.
 
+mod common;
 pub(crate) mod dialect;
 pub(crate) mod event;
 pub(crate) mod line;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::BufRead;
 use std::iter::FusedIterator;
 
+use super::common;
 use super::event::{Event, FinishReason};
 use super::line::{Line, Lines};
 use super::surrogates::Joiner;
@@ -109,7 +110,10 @@ impl<R: BufRead> Tokens<R> {
             let limit = MAX_LINE.saturating_add(self.text.len().saturating_mul(6));
             let mut line = std::mem::take(&mut self.line);
             let event = match self.lines.read(&mut line, limit) {
-                Ok(Line::Complete) => self.take_line(&String::from_utf8_lossy(&line)),
+                Ok(Line::Complete) => match str::from_utf8(&line) {
+                    Ok(line) => self.take_line(line),
+                    Err(_) => self.take_line(&String::from_utf8_lossy(&line)),
+                },
                 Ok(Line::TooLong) => Err(self.unexpected("a line of bearable length", &line)),
                 Ok(Line::End) => Err(self.ended()),
                 Err(error) => Err(match super::broken(error) {
@@ -128,10 +132,19 @@ impl<R: BufRead> Tokens<R> {
 
     /// What one line brings.
     fn take_line(&mut self, line: &str) -> Result<Option<Event>> {
-        let line = line.trim();
-        let payload = line.strip_prefix("data:").map_or(line, str::trim_start);
+        let line = line.trim_ascii();
+        let payload = line
+            .strip_prefix("data:")
+            .map_or(line, str::trim_ascii_start);
         if !self.open.is_empty() {
             return self.take_continuation(line, payload);
+        }
+        if self.joiner.is_idle()
+            && let Some(piece) = common::token(payload)
+        {
+            self.state = State::Streaming;
+            self.text.push_str(&piece);
+            return Ok(token(piece));
         }
         if !payload.starts_with('{') {
             self.note_stray(line, payload);

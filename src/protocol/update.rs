@@ -41,7 +41,7 @@ pub(crate) enum NoEvent {
     Invalid,
 }
 
-/// Decodes the JSON of one event.
+/// Decodes the JSON of any event, by way of an object of it.
 pub(crate) fn decode(json: &str) -> Result<Update, NoEvent> {
     match serde_json::from_str(json) {
         Ok(event) => Ok(interpret(event, false)),
@@ -127,7 +127,7 @@ fn finish_reason(details: &Value) -> Option<FinishReason> {
 }
 
 /// From v0.9.0 on, tokens are filled up with NULs, so that their length betrays nothing.
-fn unpadded(mut piece: String) -> String {
+pub(crate) fn unpadded(mut piece: String) -> String {
     piece.truncate(piece.trim_end_matches('\0').len());
     piece
 }
