@@ -5,9 +5,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::{Method, header};
-use ureq::{Agent, AsSendBody};
 
 use crate::cookies::Jar;
 use crate::error::{Error, Result, Step};
@@ -197,48 +197,52 @@ impl Connection {
         request: &Request<'_>,
         limit: Limit,
     ) -> Result<ureq::http::Response<ureq::Body>> {
-        let http = &*self.http;
-        let mut builder = ureq::http::Request::builder()
-            .method(&request.method)
-            .uri(http.origin.url(request.path))
-            .header(header::ORIGIN, http.origin.header())
-            .header(header::REFERER, http.origin.referer());
-        if let Some(cookies) = lock(&http.cookies).header() {
-            builder = builder.header(header::COOKIE, cookies);
-        }
-        let response = match request.content {
-            Content::None => self.send(agent, builder.body(()), limit),
-            Content::Form(text) => {
-                let form = "application/x-www-form-urlencoded";
-                let built = builder.header(header::CONTENT_TYPE, form).body(text);
-                self.send(agent, built, limit)
-            }
-            Content::Json(bytes) => {
-                let built = builder
-                    .header(header::CONTENT_TYPE, "application/json")
-                    .body(bytes);
-                self.send(agent, built, limit)
-            }
-        };
-        response.map_err(|error| failed(request.step, limit, error))
+        self.send(agent, request, limit)
+            .map_err(|error| failed(request.step, limit, error))
     }
 
     fn send(
         &self,
         agent: &Agent,
-        request: ureq::http::Result<ureq::http::Request<impl AsSendBody>>,
+        request: &Request<'_>,
         limit: Limit,
     ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let timeouts = &self.http.timeouts;
-        let configured = agent.configure_request(request?);
+        let http = &*self.http;
+        let cookies = lock(&http.cookies).header();
+        let (content_type, body) = match request.content {
+            Content::None => (None, None),
+            Content::Form(text) => (
+                Some("application/x-www-form-urlencoded"),
+                Some(text.as_bytes()),
+            ),
+            Content::Json(bytes) => (Some("application/json"), Some(bytes)),
+        };
+        let mut builder = ureq::http::Request::builder()
+            .method(&request.method)
+            .uri(http.origin.url(request.path))
+            .header(header::ORIGIN, http.origin.header())
+            .header(header::REFERER, http.origin.referer().as_str());
+        for (name, value) in [
+            (header::COOKIE, cookies.as_deref()),
+            (header::CONTENT_TYPE, content_type),
+        ] {
+            if let Some(value) = value {
+                builder = builder.header(name, value);
+            }
+        }
+        let configured = agent.configure_request(builder.body(())?);
         let configured = match limit {
             Limit::Answer => configured,
             Limit::Reply => configured
-                .timeout_per_read(Some(timeouts.token))
-                .timeout_recv_body(Some(timeouts.reply)),
+                .timeout_per_read(Some(http.timeouts.token))
+                .timeout_recv_body(Some(http.timeouts.reply)),
             Limit::Total(total) => configured.timeout_global(Some(total)),
         };
-        agent.run(configured.build())
+        let request = configured.build();
+        match body {
+            None => agent.run(request),
+            Some(bytes) => agent.run(request.map(|()| bytes)),
+        }
     }
 }
 

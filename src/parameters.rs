@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use crate::error::{Error, Result};
 
@@ -28,7 +28,8 @@ use crate::error::{Error, Result};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parameters {
-    values: Map<String, Value>,
+    /// Each name once, in the order in which they were first set.
+    values: Vec<(String, Value)>,
 }
 
 impl Parameters {
@@ -97,8 +98,15 @@ impl Parameters {
     /// Any other parameter, or a known one as JSON. The server ignores names that it does not
     /// know. `null` takes a default out, so that the server's own applies.
     pub fn set(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.values.insert(name.into(), value.into());
+        self.put(name.into(), value.into());
         self
+    }
+
+    fn put(&mut self, name: String, value: Value) {
+        match self.values.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.values.push((name, value)),
+        }
     }
 
     fn number(self, name: &str, value: f64) -> Self {
@@ -110,20 +118,34 @@ impl Parameters {
     }
 
     /// The defaults, overlaid by these parameters, and these by the `later` ones.
-    pub(crate) fn merged(&self, later: &Parameters) -> Map<String, Value> {
-        let mut merged = Map::new();
-        let mut put = |name: &str, value: Value| merged.insert(name.to_owned(), value);
-        put("temperature", 0.4.into());
-        put("truncate", 2048.into());
-        put("max_new_tokens", 1024.into());
-        put("do_sample", true.into());
-        put("repetition_penalty", 1.2.into());
-        put("return_full_text", false.into());
+    pub(crate) fn merged(&self, later: &Parameters) -> Parameters {
+        let defaults = [
+            ("temperature", Value::from(0.4)),
+            ("truncate", 2048.into()),
+            ("max_new_tokens", 1024.into()),
+            ("do_sample", true.into()),
+            ("repetition_penalty", 1.2.into()),
+            ("return_full_text", false.into()),
+        ];
+        let defaults = defaults.map(|(name, value)| (name.to_owned(), value));
+        let mut merged = Parameters {
+            values: defaults.into(),
+        };
         for (name, value) in self.values.iter().chain(&later.values) {
-            put(name, value.clone());
+            merged.put(name.clone(), value.clone());
         }
-        merged.retain(|_, value| !value.is_null());
         merged
+    }
+
+    /// The names and values to be sent.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let set = self.values.iter().filter(|(_, value)| !value.is_null());
+        set.map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Whether something is said about a parameter, be it that it is not to be sent.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.values.iter().any(|(known, _)| known == name)
     }
 
     /// Refuses values that the server would refuse, while nothing is sent yet.
@@ -202,11 +224,18 @@ mod tests {
         parameters.validate().unwrap_err().to_string()
     }
 
+    fn sent(parameters: &Parameters) -> Value {
+        parameters
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect()
+    }
+
     #[test]
     fn the_defaults_are_those_of_the_2023_service() {
         let none = Parameters::new();
         assert_eq!(
-            Value::Object(none.merged(&none)),
+            sent(&none.merged(&none)),
             json!({"temperature": 0.4, "truncate": 2048, "max_new_tokens": 1024,
                 "do_sample": true, "repetition_penalty": 1.2, "return_full_text": false})
         );
@@ -221,11 +250,11 @@ mod tests {
         let message = Parameters::new()
             .temperature(1.5)
             .set("truncate", Value::Null);
-        let merged = client.merged(&message);
+        let merged = sent(&client.merged(&message));
         assert_eq!(merged["temperature"], 1.5);
         assert_eq!(merged["seed"], u64::MAX);
         assert_eq!(merged["x"], json!([1]));
-        assert!(!merged.contains_key("truncate"));
+        assert_eq!(merged.get("truncate"), None);
     }
 
     #[test]
@@ -248,7 +277,7 @@ mod tests {
             new().set("do_sample", "true"),
             new().set("max_new_tokens", 1.5),
         ] {
-            let name = parameters.values.keys().next().unwrap().clone();
+            let name = parameters.values[0].0.clone();
             let message = refused(parameters);
             assert!(message.contains(&name), "{message}");
         }

@@ -64,7 +64,7 @@ impl<'a> Text<'a> {
 
     fn unescaped(&self) -> Option<String> {
         match self.has_escapes {
-            true => serde_json::from_str(&format!("\"{}\"", self.content)).ok(),
+            true => serde_json::from_slice(format!("\"{}\"", self.content).as_bytes()).ok(),
             false => Some(self.content)
                 .filter(|text| !has_controls(text))
                 .map(str::to_owned),

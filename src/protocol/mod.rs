@@ -36,7 +36,7 @@ pub(crate) fn message_of(object: &Value) -> Option<String> {
 /// The text of an error body, whatever its type: fit to be shown, perhaps empty.
 pub(crate) fn message_of_body(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
-    let message = match serde_json::from_str(&text) {
+    let message = match serde_json::from_slice(text.as_bytes()) {
         Ok(object) => message_of(&object),
         Err(_) => title(&text).map(str::to_owned),
     };

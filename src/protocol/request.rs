@@ -1,7 +1,9 @@
 //! The bodies of the requests.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use uuid::Uuid;
+
+use crate::parameters::Parameters;
 
 /// What `POST /settings` tells the service about this session.
 #[derive(Clone, Copy, Debug)]
@@ -25,37 +27,42 @@ impl Settings<'_> {
             form.push_str("&shareConversationsWithModelAuthors=true");
         }
         if let Some(text) = self.system_prompt {
-            let prompts = json!({ self.model: text }).to_string();
+            let prompts = Object::new().text(self.model, text);
             form.push_str("&customPrompts=");
-            form.push_str(&escape(&prompts));
+            form.push_str(&escape(&prompts.end()));
         }
         form
     }
 
     /// The JSON of v0.7 and later. Leaving the sharing out would be a yes here.
     pub(crate) fn json(&self) -> Vec<u8> {
-        bytes(json!({
-            "ethicsModalAccepted": true,
-            "welcomeModalSeen": true,
-            "activeModel": self.model,
-            "shareConversationsWithModelAuthors": self.share_with_model_authors,
-        }))
+        let object = Object::new()
+            .flag("ethicsModalAccepted", true)
+            .flag("welcomeModalSeen", true)
+            .text("activeModel", self.model)
+            .flag(
+                "shareConversationsWithModelAuthors",
+                self.share_with_model_authors,
+            );
+        object.end().into_bytes()
     }
 }
 
 /// The body of `POST /conversation`.
 pub(crate) fn create(model: &str, system_prompt: Option<&str>) -> Vec<u8> {
-    bytes(match system_prompt {
-        Some(text) => json!({ "model": model, "preprompt": text }),
-        None => json!({ "model": model }),
-    })
+    let object = Object::new().text("model", model);
+    let object = match system_prompt {
+        Some(text) => object.text("preprompt", text),
+        None => object,
+    };
+    object.end().into_bytes()
 }
 
 /// One message to the service, for its first try and for others.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
     pub(crate) inputs: String,
-    pub(crate) parameters: Map<String, Value>,
+    pub(crate) parameters: Parameters,
     /// The id under which a flat service keeps it.
     pub(crate) id: Uuid,
     /// Whether it was sent before, and its answer is to be replaced.
@@ -69,7 +76,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    pub(crate) fn new(inputs: String, parameters: Map<String, Value>) -> Self {
+    pub(crate) fn new(inputs: String, parameters: Parameters) -> Self {
         Message {
             inputs,
             parameters,
@@ -83,54 +90,100 @@ impl Message {
 
     /// For v0.3 to v0.6.
     pub(crate) fn flat(&self) -> Vec<u8> {
-        bytes(self.flat_object())
+        self.flat_object(&Uuid::new_v4().to_string())
+            .end()
+            .into_bytes()
     }
 
-    /// For v0.7, which reads other fields of the same object.
+    /// For v0.7, which reads other members of the same object.
     pub(crate) fn flat_lines(&self) -> Vec<u8> {
-        let mut object = self.flat_object();
-        object["id"] = self.id.to_string().into();
-        object["response_id"] = object["options"]["response_id"].clone();
-        object["is_retry"] = self.is_retry.into();
-        object["web_search"] = self.web_search.into();
-        bytes(object)
+        let response_id = Uuid::new_v4().to_string();
+        let object = self
+            .flat_object(&response_id)
+            .text("id", &self.id.to_string())
+            .text("response_id", &response_id)
+            .flag("is_retry", self.is_retry)
+            .flag("web_search", self.web_search);
+        object.end().into_bytes()
     }
 
-    fn flat_object(&self) -> Value {
-        let mut parameters = self.parameters.clone();
-        if self.wants_details {
-            parameters.entry("details").or_insert(true.into());
+    fn flat_object(&self, response_id: &str) -> Object {
+        let mut parameters = Object::new();
+        for (name, value) in self.parameters.iter() {
+            parameters = parameters.member(name, &value.to_string());
         }
-        json!({
-            "inputs": self.inputs,
-            "parameters": parameters,
-            "stream": true,
-            "options": {
-                "id": self.id.to_string(),
-                "response_id": Uuid::new_v4().to_string(),
-                "is_retry": self.is_retry,
-                "use_cache": false,
-                "web_search_id": self.web_search_id,
-            },
-        })
+        if self.wants_details && !self.parameters.names("details") {
+            parameters = parameters.flag("details", true);
+        }
+        let options = Object::new()
+            .text("id", &self.id.to_string())
+            .text("response_id", response_id)
+            .flag("is_retry", self.is_retry)
+            .flag("use_cache", false)
+            .text("web_search_id", &self.web_search_id);
+        Object::new()
+            .text("inputs", &self.inputs)
+            .member("parameters", &parameters.end())
+            .flag("stream", true)
+            .member("options", &options.end())
     }
 
     /// For v0.8 and later, where `id` is that of the parent. In a retry it is that of the message
     /// to be replaced, and an answer is replaced without repeating the prompt.
     pub(crate) fn tree(&self, parent: &Parent) -> String {
         let is_retry = self.is_retry && parent.from != From::System;
-        let mut object = json!({
-            "id": parent.id,
-            "is_retry": is_retry,
-            "is_continue": false,
-            "web_search": self.web_search,
-            "files": [],
-        });
-        if !is_retry || parent.from == From::User {
-            object["inputs"] = self.inputs.as_str().into();
-        }
-        object.to_string()
+        let object = Object::new()
+            .text("id", &parent.id)
+            .flag("is_retry", is_retry)
+            .flag("is_continue", false)
+            .flag("web_search", self.web_search)
+            .member("files", "[]");
+        let object = match is_retry && parent.from == From::Assistant {
+            true => object,
+            false => object.text("inputs", &self.inputs),
+        };
+        object.end()
     }
+}
+
+/// A JSON object, written member by member, which takes less code than a tree of values.
+struct Object {
+    json: String,
+}
+
+impl Object {
+    fn new() -> Self {
+        Object {
+            json: String::from("{"),
+        }
+    }
+
+    fn member(mut self, name: &str, json: &str) -> Self {
+        if self.json.len() > 1 {
+            self.json.push(',');
+        }
+        self.json.push_str(&quoted(name));
+        self.json.push(':');
+        self.json.push_str(json);
+        self
+    }
+
+    fn text(self, name: &str, text: &str) -> Self {
+        self.member(name, &quoted(text))
+    }
+
+    fn flag(self, name: &str, value: bool) -> Self {
+        self.member(name, if value { "true" } else { "false" })
+    }
+
+    fn end(mut self) -> String {
+        self.json.push('}');
+        self.json
+    }
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
 }
 
 /// The message of a tree that another one follows.
@@ -154,7 +207,7 @@ impl Parent {
     /// a text of JSON within the JSON.
     pub(crate) fn root(created: &Value) -> Option<Parent> {
         let text = created.get("conversation")?.as_str()?;
-        let conversation: Value = serde_json::from_str(text).ok()?;
+        let conversation: Value = serde_json::from_slice(text.as_bytes()).ok()?;
         let id = conversation.get("json")?.get("rootMessageId")?.as_str()?;
         Some(Parent {
             id: id.to_owned(),
@@ -173,10 +226,6 @@ impl Parent {
         let id = message.get("id")?.as_str()?.to_owned();
         Some(Parent { id, from })
     }
-}
-
-fn bytes(object: Value) -> Vec<u8> {
-    object.to_string().into_bytes()
 }
 
 /// Escapes a text so that it is one path segment, or one value of a form, whatever it holds.
@@ -200,6 +249,7 @@ pub(crate) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn settings(share_with_model_authors: bool) -> Settings<'static> {
         Settings {
@@ -232,7 +282,7 @@ mod tests {
     }
 
     fn tree(is_retry: bool, from: From) -> Value {
-        let mut message = Message::new("Hi".into(), Map::new());
+        let mut message = Message::new("Hi".into(), Parameters::new());
         message.is_retry = is_retry;
         let id = "7".to_owned();
         serde_json::from_str(&message.tree(&Parent { id, from })).unwrap()

@@ -43,12 +43,12 @@ pub(crate) enum NoEvent {
 
 /// Decodes the JSON of any event, by way of an object of it.
 pub(crate) fn decode(json: &str) -> Result<Update, NoEvent> {
-    match serde_json::from_str(json) {
+    match serde_json::from_slice(json.as_bytes()) {
         Ok(event) => Ok(interpret(event, false)),
         Err(error) if error.is_eof() => Err(NoEvent::Unfinished),
         Err(_) => {
             let marked = surrogates::mark(json).ok_or(NoEvent::Invalid)?;
-            let event = serde_json::from_str(&marked).map_err(|_| NoEvent::Invalid)?;
+            let event = serde_json::from_slice(marked.as_bytes()).map_err(|_| NoEvent::Invalid)?;
             Ok(interpret(event, true))
         }
     }
