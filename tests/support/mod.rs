@@ -6,6 +6,7 @@
 // Every test crate compiles the whole of this module and uses a part of it.
 #![allow(dead_code)]
 
+pub mod client;
 pub mod http1;
 pub mod listener;
 pub mod proxy;

@@ -3,6 +3,7 @@
 //! `NAME.req` and `NAME.res` hold the bytes. A table in `INDEX.md` says how each response ended,
 //! which its bytes cannot: its first column is the name, its last one the end.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -95,6 +96,8 @@ pub struct Recording {
     pub end: End,
     pub status: u16,
     headers: Vec<(String, String)>,
+    /// How many bytes come after the head.
+    behind_head: usize,
     body: Vec<u8>,
 }
 
@@ -111,6 +114,7 @@ impl Recording {
         let status = parsed.code.ok_or("it has no status")?;
         let headers = owned_headers(parsed.headers);
         let body = read_body(rest, &headers, end)?;
+        let behind_head = rest.len();
         Ok(Recording {
             name: name.to_owned(),
             request,
@@ -118,6 +122,7 @@ impl Recording {
             end,
             status,
             headers,
+            behind_head,
             body,
         })
     }
@@ -125,6 +130,28 @@ impl Recording {
     /// The first header of that name, given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         find_header(&self.headers, name)
+    }
+
+    /// The response as that server would give it to this request: where it names its own address,
+    /// it repeats the `Referer` of the request. Bodies in chunks are left as they are.
+    pub fn response_to(&self, request: &Request) -> Cow<'_, [u8]> {
+        let referers = (self.request.header("referer"), request.header("referer"));
+        let (Some(recorded), Some(given)) = referers else {
+            return Cow::Borrowed(&self.response);
+        };
+        let end = self.response.len() - self.behind_head;
+        let (head, body) = self.response.split_at(end);
+        let adapted = |part: &[u8]| Some(str::from_utf8(part).ok()?.replace(recorded, given));
+        let mut new_head = adapted(head).unwrap_or_default();
+        let mut new_body = Cow::Borrowed(body);
+        if self.header("content-length") == Some(&body.len().to_string())
+            && let Some(text) = adapted(body)
+        {
+            let length = |length: usize| format!("content-length: {length}\r\n");
+            new_head = new_head.replace(&length(body.len()), &length(text.len()));
+            new_body = Cow::Owned(text.into_bytes());
+        }
+        Cow::Owned([new_head.as_bytes(), &new_body].concat())
     }
 
     /// The body as an HTTP client hands it out: without chunk framing, and not beyond a

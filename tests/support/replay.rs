@@ -128,7 +128,7 @@ impl Replay {
                 answer
             };
             // A client that has gone away is the server's business, which sees the failure too.
-            let _ = writer.write_all(&answer.response);
+            let _ = writer.write_all(&answer.response_to(request));
             match answer.end {
                 End::Complete => Then::KeepAlive,
                 End::Cut => Then::Close,
