@@ -61,7 +61,8 @@ impl Conversation {
         };
         let mut answer = connection.call(&request)?;
         if answer.wants_terms() {
-            session.begin_again(&mut connection)?;
+            let accepted = session.begin_again(&mut connection);
+            accepted.map_err(|error| refused(error, &model))?;
             answer = connection.call(&request)?;
         }
         if !answer.is_success() {

@@ -7,8 +7,8 @@ use std::io::{self, BufRead, Read};
 
 use h2ogpt::Step;
 
-use support::client::{Failure, Outcome, client, http, incomplete, server};
-use support::recording::{End, Recordings};
+use support::client::{Failure, Outcome, builder, client, http, incomplete, server};
+use support::recording::{End, Recordings, names};
 use support::replay::Replay;
 use support::server::Server;
 
@@ -184,11 +184,7 @@ fn deletes(server: &Server) -> Vec<String> {
 
 #[test]
 fn every_recording_is_replayed_or_known_not_to_apply() {
-    let recorded: BTreeSet<String> = std::fs::read_dir(FOLDER)
-        .expect("the folder of recordings")
-        .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
-        .filter_map(|name| name.strip_suffix(".res").map(str::to_owned))
-        .collect();
+    let recorded: BTreeSet<String> = names(FOLDER).into_iter().collect();
     let messages = messages();
     let replayed: BTreeSet<String> = messages
         .iter()
@@ -331,8 +327,10 @@ fn settings_that_are_refused_in_both_encodings_and_needed_are_the_error() {
             .settings("settings-json-body")
             .create("conversation-no-cookie")
             .start();
-        let error = client(server.url()).conversation().expect_err(settings);
-        let expected = http(Step::Settings, 500, "Internal Error");
+        let client = builder(server.url()).model("no/such").build().unwrap();
+        let error = client.conversation().expect_err(settings);
+        let message = "Internal Error (does the service have the model \"no/such\"?)";
+        let expected = http(Step::Settings, 500, message);
         assert_eq!(Failure::from(&error), expected, "{settings}");
         assert!(deletes(&server).is_empty(), "there is nothing to delete");
     }
@@ -354,8 +352,8 @@ fn a_model_that_the_service_does_not_have_is_named() {
     let server = Replay::new(FOLDER)
         .create("conversation-unknown-model")
         .start();
-    let client = support::client::builder(server.url()).model("no/such");
-    let error = client.build().unwrap().conversation().unwrap_err();
+    let client = builder(server.url()).model("no/such").build().unwrap();
+    let error = client.conversation().unwrap_err();
     let message = "Internal Error (does the service have the model \"no/such\"?)";
     assert_eq!(Failure::from(&error), http(Step::Create, 500, message));
 }

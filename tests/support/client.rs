@@ -1,5 +1,6 @@
 //! What the tests need of a client: one that ignores the environment, and what a reply came to.
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -19,6 +20,33 @@ pub fn builder(url: impl Into<String>) -> ClientBuilder {
 #[track_caller]
 pub fn client(url: impl Into<String>) -> Client {
     builder(url).build().expect("a client")
+}
+
+/// The fields of a form, decoded.
+#[track_caller]
+pub fn form(body: &[u8]) -> BTreeMap<String, String> {
+    let text = str::from_utf8(body).expect("a form is text");
+    let field = |field: &str| {
+        let (name, value) = field.split_once('=').expect("a field has a value");
+        (decoded(name), decoded(value))
+    };
+    text.split('&').map(field).collect()
+}
+
+fn decoded(value: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = value.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let hex = [rest.next(), rest.next()].map(|digit| digit.expect("two digits"));
+                u8::from_str_radix(str::from_utf8(&hex).expect("ASCII"), 16).expect("digits")
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).expect("UTF-8")
 }
 
 /// All that a reply came to.

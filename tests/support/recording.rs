@@ -86,6 +86,16 @@ impl Recordings {
     }
 }
 
+/// The names of all recordings that are in a folder, whether or not the index lists them.
+#[track_caller]
+pub fn names(folder: impl AsRef<Path>) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("the folder of recordings");
+    let files = entries.map(|entry| entry.expect("an entry of it").file_name());
+    files
+        .filter_map(|name| Some(name.to_str()?.strip_suffix(".res")?.to_owned()))
+        .collect()
+}
+
 /// One request and its response.
 #[derive(Clone, Debug)]
 pub struct Recording {
