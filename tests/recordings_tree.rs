@@ -1,0 +1,479 @@
+//! What the client makes of the recordings of tree servers, v0.8.4 and main, over a real socket.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use h2ogpt::{Error, Event, FinishReason, Step};
+use serde_json::Value;
+
+use support::client::{Failure, Outcome, client, form, http, incomplete, server};
+use support::http1::Request;
+use support::recording::{Recordings, names};
+use support::replay::Replay;
+use support::server::Server;
+
+use Version::{Main, V0_8_4};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Version {
+    V0_8_4,
+    Main,
+}
+
+impl Version {
+    fn folder(self) -> &'static str {
+        match self {
+            V0_8_4 => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/v0.8.4"),
+            Main => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/main"),
+        }
+    }
+
+    /// The path of the conversation that `02-create` creates.
+    fn path(self) -> &'static str {
+        match self {
+            V0_8_4 => "/conversation/6b010568a33833091ec88643",
+            Main => "/conversation/6b010396646b822e419515f3",
+        }
+    }
+
+    /// Everything but messages. Settings are refused as a form and taken as JSON.
+    fn replay(self) -> Replay {
+        Replay::new(self.folder())
+            .on("GET", "/api/models", "00-models-api")
+            .settings("45-settings-form")
+            .settings("01-settings")
+            .stop("07-stop")
+            .delete("62-delete")
+    }
+
+    /// The same with a conversation, whose messages v0.8.4 takes as JSON only: a form is refused
+    /// like any other encoding that is not its own.
+    fn conversation(self) -> Replay {
+        let replay =
+            self.replay()
+                .create("02-create")
+                .on("GET", "/api/conversation/{id}", "03-get-api");
+        match self {
+            V0_8_4 => replay.message("38-other-encoding"),
+            Main => replay,
+        }
+    }
+}
+
+const HELLO: &str = "Hello there, café 😀 world";
+const STOPPED: &str = "Hello| there|,| café";
+const NO_OUTPUT: &str = "No output was generated. Something went wrong.";
+
+/// The same tokens again and again, of which the last one is shorter.
+fn repeated(tokens: &str, last: &str) -> String {
+    [tokens; 5].join("|") + "|" + last
+}
+
+fn on_main() -> Vec<(&'static str, Outcome)> {
+    let hello = "Hello| there|,| café| 😀| world";
+    let failed = |tokens, partial, message, status| {
+        Outcome::failed(tokens, server(partial, message, None, status))
+    };
+    let refused = |status, message| Outcome::failed("", http(Step::Message, status, message));
+    let internal = || refused(500, "An error occurred");
+    let login = || Outcome::failed("", Failure::LoginRequired(Step::Message));
+    vec![
+        ("04-msg1", Outcome::complete(hello)),
+        ("06-msg2", Outcome::complete(hello)),
+        (
+            "07-msg-slow-stopped",
+            Outcome {
+                finish_reason: Some(FinishReason::Interrupted),
+                ..Outcome::complete(STOPPED)
+            },
+        ),
+        (
+            "08-retry-assistant",
+            Outcome::complete(&repeated(
+                "Hello| there|,| café| 😀| world|.",
+                "Hello| there|,| café| 😀",
+            )),
+        ),
+        (
+            "20-be-503",
+            failed("", "", "503 backend overloaded", Some(503)),
+        ),
+        ("21-be-429", failed("", "", "429 slow down", Some(429))),
+        (
+            "22-be-400",
+            failed("", "", "400 bad request from backend", Some(400)),
+        ),
+        // The server has tried twice.
+        (
+            "23-be-drop",
+            failed(
+                "Hello| there|,|Hello| there|,",
+                "Hello there,Hello there,",
+                "terminated",
+                None,
+            ),
+        ),
+        (
+            "24-be-errevt",
+            failed("Hello|Hello", "HelloHello", "model exploded", None),
+        ),
+        ("25-be-empty", failed("", "", NO_OUTPUT, None)),
+        (
+            "26-be-nofinish",
+            Outcome::failed(hello, incomplete(HELLO, false)),
+        ),
+        (
+            "27-be-think",
+            Outcome::complete("<think>Let| me| think|</think>Hello| there|,| café| 😀| world"),
+        ),
+        ("28-be-delay", Outcome::complete(hello)),
+        ("30-no-cookie", refused(404, "Conversation not found")),
+        ("31-unknown-conv", refused(404, "Conversation not found")),
+        ("32-bad-conv-id", internal()),
+        ("34-no-parent", internal()),
+        ("35-unknown-parent", internal()),
+        (
+            "36-no-origin",
+            refused(403, "Non-JSON form requests need to have an origin"),
+        ),
+        (
+            "37-wrong-origin",
+            refused(403, "Invalid referer for POST request"),
+        ),
+        ("38-other-encoding", internal()),
+        ("40-empty-inputs", internal()),
+        (
+            "65-msg-after-delete",
+            refused(404, "Conversation not found"),
+        ),
+        (
+            "70-rl-429",
+            refused(429, "You are sending too many messages. Try again later."),
+        ),
+        ("72-too-long", refused(400, "Message too long.")),
+        ("81-login-msg", login()),
+        ("81b-login-msg-acceptjson", login()),
+    ]
+}
+
+fn on_v0_8_4() -> Vec<(&'static str, Outcome)> {
+    let hello = || Outcome::complete("Hello| ther|e, ca|fé 😀| worl|d");
+    let failed =
+        |tokens, partial, message| Outcome::failed(tokens, server(partial, message, None, None));
+    let refused = |status, message| Outcome::failed("", http(Step::Message, status, message));
+    let internal = || refused(500, "An error occurred");
+    // Every five units of UTF-16. The emoji between two of the tokens comes with its second half.
+    let long = || {
+        Outcome::complete(
+            "Hello| ther|e, ca|fé 😀| worl|d.Hel|lo th|ere, |café |😀 wo|rld.H|ello |there|, caf\
+             |é 😀 |world|.Hell|o the|re, c|afé |😀 wor|ld.He|llo t|here,| café| 😀 w|orld.\
+             |Hello| ther|e, ca|fé 😀",
+        )
+    };
+    vec![
+        ("04-msg1", hello()),
+        ("06-msg2", hello()),
+        ("07-msg-slow-stopped", long()),
+        ("08-retry-assistant", long()),
+        // An error wins over the final answer that comes after it.
+        ("20-be-503", failed("", "", NO_OUTPUT)),
+        ("21-be-429", failed("", "", "slow down")),
+        ("22-be-400", hello()),
+        (
+            "23-be-drop",
+            failed("Hello| ther", "Hello ther", "terminated"),
+        ),
+        (
+            "24-be-errevt",
+            failed(
+                "Hello",
+                "Hello",
+                "Request failed during generation: Server error: boom",
+            ),
+        ),
+        ("25-be-empty", hello()),
+        ("26-be-nofinish", hello()),
+        ("27-be-think", hello()),
+        ("28-be-delay", hello()),
+        (
+            "30-no-cookie",
+            refused(405, "You need to accept the welcome modal first"),
+        ),
+        ("31-unknown-conv", refused(404, "Conversation not found")),
+        ("32-bad-conv-id", internal()),
+        ("34-no-parent", internal()),
+        ("35-unknown-parent", internal()),
+        ("36-no-origin", hello()),
+        ("37-wrong-origin", hello()),
+        ("38-other-encoding", internal()),
+        ("40-empty-inputs", internal()),
+        (
+            "65-msg-after-delete",
+            refused(404, "Conversation not found"),
+        ),
+        (
+            "93-lone-surrogate",
+            Outcome::complete("abcd|😀efgh|ijklm|nopqr|stuvw|xyz"),
+        ),
+    ]
+}
+
+/// Every recorded message of both.
+fn messages() -> impl Iterator<Item = (Version, &'static str, Outcome)> {
+    let main = on_main().into_iter().map(|(name, to)| (Main, name, to));
+    let v0_8_4 = on_v0_8_4().into_iter().map(|(name, to)| (V0_8_4, name, to));
+    main.chain(v0_8_4)
+}
+
+/// Recordings of the other steps, replayed below; those of `93` are the same as those of `02`.
+const OTHER_STEPS: [&str; 17] = [
+    "00-models-api",
+    "01-create-before-settings",
+    "01-settings",
+    "02-create",
+    "03-get-api",
+    "05-get-after",
+    "07-stop",
+    "08-get-after",
+    "33-bad-model",
+    "45-settings-form",
+    "62-delete",
+    "63-delete-again",
+    "80-login.create",
+    "80-login.settings",
+    "86-login-delete",
+    "93-create",
+    "93-get",
+];
+
+fn of_method<'r>(requests: &'r [Request], method: &str) -> Vec<&'r str> {
+    let of_method = requests.iter().filter(|request| request.method == method);
+    of_method.map(|request| request.path.as_str()).collect()
+}
+
+/// The last message that the server was sent.
+fn last_message(server: &Server, version: Version) -> (Option<String>, Value) {
+    let requests = server.requests();
+    let is_message =
+        |request: &&Request| request.path == version.path() && request.method == "POST";
+    let message = requests.iter().rev().find(is_message).expect("a message");
+    let content_type = message.header("content-type").map(str::to_owned);
+    let json = match content_type.as_deref() {
+        Some("application/json") => String::from_utf8(message.body.clone()).unwrap(),
+        _ => form(&message.body).remove("data").expect("a field"),
+    };
+    (content_type, serde_json::from_str(&json).expect("JSON"))
+}
+
+#[test]
+fn every_recording_is_replayed() {
+    let mut replayed: BTreeSet<(Version, &str)> = messages().map(|row| (row.0, row.1)).collect();
+    for version in [V0_8_4, Main] {
+        replayed.extend(OTHER_STEPS.map(|name| (version, name)));
+        for name in names(version.folder()) {
+            let known = replayed.contains(&(version, name.as_str()));
+            assert!(known, "{version:?}: nothing replays {name}");
+        }
+    }
+}
+
+#[test]
+fn every_message_comes_to_what_its_recording_says_and_the_conversation_is_deleted() {
+    for (version, name, expected) in messages() {
+        let context = format!("{version:?} {name}");
+        let refused = Recordings::open(version.folder()).load(name).status >= 400;
+        let replay = match refused {
+            // It says no to any encoding.
+            true => Replay::new(version.folder())
+                .settings("45-settings-form")
+                .settings("01-settings")
+                .create("02-create")
+                .on("GET", "/api/conversation/{id}", "03-get-api")
+                .delete("62-delete"),
+            false => version.conversation(),
+        };
+        let server = replay.message(name).start();
+        let mut conversation = client(server.url()).conversation().expect(&context);
+        assert_eq!(
+            Outcome::of(conversation.send("hello")),
+            expected,
+            "{context}"
+        );
+        drop(conversation);
+        let requests = server.requests();
+        assert_eq!(
+            of_method(&requests, "DELETE"),
+            [version.path()],
+            "{context}"
+        );
+    }
+}
+
+#[test]
+fn a_message_decodes_the_same_without_a_client() {
+    for (version, name, expected) in messages() {
+        let recording = Recordings::open(version.folder()).load(name);
+        if recording.status == 200 {
+            let outcome = Outcome::of_stream(recording.body());
+            assert_eq!(outcome, expected, "{version:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn settings_are_posted_as_a_form_and_then_as_json_with_the_first_model_that_is_listed() {
+    for version in [V0_8_4, Main] {
+        let server = version.conversation().message("04-msg1").start();
+        let mut conversation = client(server.url()).conversation().unwrap();
+        assert_eq!(Outcome::of(conversation.send("hello")).text, HELLO);
+        drop(conversation);
+        let requests = server.requests();
+        let posted: Vec<_> = requests.iter().filter(|r| r.path == "/settings").collect();
+        let types: Vec<_> = posted.iter().map(|r| r.header("content-type")).collect();
+        let form = "application/x-www-form-urlencoded";
+        assert_eq!(types, [Some(form), Some("application/json")]);
+        let settings: Value = serde_json::from_slice(&posted[1].body).unwrap();
+        assert_eq!(settings["activeModel"], "fake/model-a");
+        assert_eq!(settings["ethicsModalAccepted"], true);
+        assert_eq!(settings["welcomeModalSeen"], true);
+        assert_eq!(settings["shareConversationsWithModelAuthors"], false);
+        let create = requests.iter().find(|r| r.path == "/conversation").unwrap();
+        assert_eq!(create.body, br#"{"model":"fake/model-a"}"#);
+    }
+}
+
+#[test]
+fn each_message_names_its_parent_and_a_retry_the_answer_it_replaces() {
+    for (version, encoding, parents) in [
+        (
+            V0_8_4,
+            "application/json",
+            [
+                "94dc7a1c-0594-4780-b113-995796dcd8bf",
+                "cfbc8060-1a4a-47c0-9366-d9ff95cc0410",
+            ],
+        ),
+        (
+            Main,
+            "application/x-www-form-urlencoded",
+            [
+                "522aa82f-39a5-482b-bc49-21dc72286ae8",
+                "448e4d0a-95d2-4e23-b658-e338d31823a3",
+            ],
+        ),
+    ] {
+        let history = ("GET", "/api/conversation/{id}");
+        let replay = match version {
+            V0_8_4 => version.conversation(),
+            // Its create reply has told the root already.
+            Main => version.replay().create("02-create"),
+        };
+        let server = replay
+            .on(history.0, history.1, "05-get-after")
+            .on(history.0, history.1, "08-get-after")
+            .message("04-msg1")
+            .message("06-msg2")
+            .message("08-retry-assistant")
+            .start();
+        let mut conversation = client(server.url()).conversation().unwrap();
+        for (prompt, parent) in ["hello", "second question 😀 café"].iter().zip(parents) {
+            assert_eq!(Outcome::of(conversation.send(*prompt)).text, HELLO);
+            let (content_type, message) = last_message(&server, version);
+            assert_eq!(content_type.as_deref(), Some(encoding), "{version:?}");
+            assert_eq!(message["id"], *parent, "{version:?}");
+            assert_eq!(message["inputs"], *prompt);
+            assert_eq!(message["is_retry"], false);
+        }
+        assert_eq!(Outcome::of(conversation.retry()).failure, None);
+        let (_, message) = last_message(&server, version);
+        assert_eq!(message["id"], last_of_history(version), "{version:?}");
+        assert_eq!(message["is_retry"], true);
+        assert_eq!(message.get("inputs"), None, "the server has them");
+    }
+}
+
+fn last_of_history(version: Version) -> Value {
+    let recording = Recordings::open(version.folder()).load("08-get-after");
+    let history: Value = serde_json::from_slice(recording.body()).unwrap();
+    let last = history["messages"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["from"], "assistant");
+    last["id"].clone()
+}
+
+#[test]
+fn the_title_is_an_event_beside_the_tokens() {
+    for (version, title) in [(V0_8_4, "💬 Fake Title"), (Main, "Fake Title")] {
+        let server = version.conversation().message("04-msg1").start();
+        let mut conversation = client(server.url()).conversation().unwrap();
+        let mut reply = conversation.send("hello").unwrap();
+        let events: Vec<Event> = reply.events().map(Result::unwrap).collect();
+        assert_eq!(events[0], Event::Title(title.to_owned()));
+        assert!(events[1..].iter().all(|e| matches!(e, Event::Token(_))));
+        assert_eq!(reply.text(), HELLO);
+    }
+}
+
+#[test]
+fn models_are_listed() {
+    for (version, expected) in [
+        (V0_8_4, vec!["fake/model-a", "fake/openai"]),
+        (Main, vec!["fake/model-a", "fake/model-b", "plain-c"]),
+    ] {
+        let server = version.replay().start();
+        let models = client(server.url()).models().unwrap();
+        let ids: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
+        assert_eq!(ids, expected, "{version:?}");
+    }
+}
+
+#[test]
+fn refusals_of_the_other_steps_say_what_is_wrong() {
+    let conversation = |replay: Replay| client(replay.start().url()).conversation();
+    let close = |version: Version, delete| -> Error {
+        let server = Replay::new(version.folder())
+            .create("02-create")
+            .settings("01-settings")
+            .delete(delete)
+            .start();
+        let conversation = client(server.url()).conversation().unwrap();
+        conversation.close().expect_err(delete)
+    };
+    for version in [V0_8_4, Main] {
+        let error = conversation(version.replay().create("33-bad-model")).unwrap_err();
+        let message = "Invalid request (does the service have the model \"fake/model-a\"?)";
+        assert_eq!(Failure::from(&error), http(Step::Create, 400, message));
+        let error = close(version, "63-delete-again");
+        let gone = http(Step::Delete, 404, "Conversation not found");
+        assert_eq!(Failure::from(&error), gone);
+    }
+    let error = close(Main, "86-login-delete");
+    assert_eq!(Failure::from(&error), Failure::LoginRequired(Step::Delete));
+}
+
+#[test]
+fn terms_that_were_forgotten_are_accepted_again() {
+    let server = V0_8_4
+        .replay()
+        .create("01-create-before-settings")
+        .create("02-create")
+        .start();
+    let conversation = client(server.url()).conversation().unwrap();
+    assert_eq!(conversation.id(), "6b010568a33833091ec88643");
+}
+
+#[test]
+fn a_service_that_wants_a_login_says_so_at_the_settings_or_at_the_creation() {
+    for (settings, step) in [
+        (["80-login.settings"; 2], Step::Settings),
+        (["45-settings-form", "01-settings"], Step::Create),
+    ] {
+        let server = Replay::new(Main.folder())
+            .settings(settings[0])
+            .settings(settings[1])
+            .create("80-login.create")
+            .start();
+        let error = client(server.url()).conversation().unwrap_err();
+        assert_eq!(Failure::from(&error), Failure::LoginRequired(step));
+    }
+}
