@@ -7,6 +7,7 @@
 #![allow(dead_code)]
 
 pub mod client;
+pub mod flat;
 pub mod http1;
 pub mod listener;
 pub mod proxy;

@@ -1,0 +1,325 @@
+//! What the client sends, against what was recorded of a client of 2023, and where it differs.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use h2ogpt::{Client, DEFAULT_MODEL, Error, Message, Parameters};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use support::client::{Outcome, builder, client, form};
+use support::flat::{self, PATH, created, requests, service};
+use support::http1::Request;
+use support::recording::Recordings;
+use support::replay::Replay;
+use support::server::Server;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/v0.5");
+
+/// A service that does what it should, whatever it is sent.
+fn plain() -> Server {
+    service(|_| None)
+}
+
+fn json(request: &Request) -> Value {
+    serde_json::from_slice(&request.body).expect("JSON")
+}
+
+#[track_caller]
+fn say(client: &Client, prompt: &str) {
+    let mut conversation = client.conversation().expect("a conversation");
+    assert_eq!(Outcome::of(conversation.send(prompt)).failure, None);
+}
+
+/// What was sent in the four steps, with the recording of each step.
+fn lifecycle() -> (Server, Vec<(Request, Request)>) {
+    let server = Replay::new(FOLDER).message("message-happy").start();
+    let client = builder(server.url()).model(DEFAULT_MODEL).build().unwrap();
+    say(&client, "[[turns]] Hi there");
+    let recordings = Recordings::open(FOLDER);
+    let recorded = [
+        "settings-accept-any",
+        "conversation-create",
+        "message-happy",
+        "delete",
+    ];
+    let recorded = recorded.map(|name| recordings.load(name).request);
+    let sent = server.requests();
+    assert_eq!(sent.len(), recorded.len());
+    (server, sent.into_iter().zip(recorded).collect())
+}
+
+#[test]
+fn the_four_steps_have_the_recorded_methods_paths_and_headers() {
+    let (server, steps) = lifecycle();
+    for (sent, recorded) in steps {
+        let context = format!("{} {}", sent.method, sent.path);
+        let id = "6b01052383bd6c58ceec45d5";
+        // The delete was recorded in another conversation.
+        let path = recorded.path.replace("6b01058483bd6c58ceec463a", id);
+        assert_eq!((&sent.method, &sent.path), (&recorded.method, &path));
+        let referer = recorded.header("referer").unwrap();
+        let referer = referer.replace("http://127.0.0.1:18505", &server.url());
+        assert_eq!(sent.header("referer"), Some(&*referer), "{context}");
+        assert_eq!(sent.header("origin"), Some(&*server.url()), "{context}");
+        for name in ["accept", "cookie", "content-type"] {
+            assert_eq!(sent.header(name), recorded.header(name), "{context}");
+        }
+        assert_eq!(sent.header("accept-encoding"), Some("identity"));
+        let version = concat!("h2ogpt/", env!("CARGO_PKG_VERSION"));
+        assert_eq!(sent.header("user-agent"), Some(version));
+
+        let names = |request: &Request| -> BTreeSet<String> {
+            let names = request.headers.iter().map(|(name, _)| name.clone());
+            names.collect()
+        };
+        let mut expected = names(&recorded);
+        expected.insert("origin".into());
+        assert_eq!(names(&sent), expected, "{context}");
+    }
+}
+
+#[test]
+fn the_settings_are_those_recorded_but_for_sharing() {
+    let (_server, steps) = lifecycle();
+    let (sent, recorded) = &steps[0];
+    let mut expected = form(&recorded.body);
+    let shared = expected.remove("shareConversationsWithModelAuthors");
+    assert_eq!(shared.as_deref(), Some("true"));
+    assert_eq!(form(&sent.body), expected);
+}
+
+#[test]
+fn the_bodies_of_create_and_message_are_those_recorded_but_for_ids_and_details() {
+    let (_server, steps) = lifecycle();
+    let (sent, recorded) = &steps[1];
+    assert_eq!(json(sent), json(recorded));
+
+    let (sent, recorded) = &steps[2];
+    let mut expected = json(recorded);
+    expected["parameters"]["details"] = true.into();
+    for id in ["id", "response_id"] {
+        expected["options"][id] = json(sent)["options"][id].clone();
+    }
+    assert_eq!(json(sent), expected);
+
+    let (sent, _) = &steps[3];
+    assert_eq!(sent.body, b"", "a delete says it all in its path");
+}
+
+#[test]
+fn every_message_of_every_conversation_has_ids_of_its_own() {
+    let server = plain();
+    let client = client(server.url());
+    for _ in 0..2 {
+        let mut conversation = client.conversation().unwrap();
+        for prompt in ["one", "two"] {
+            assert_eq!(Outcome::of(conversation.send(prompt)).text, "Hi");
+        }
+    }
+    let mut ids = BTreeSet::new();
+    for message in requests(&server, "message") {
+        for name in ["id", "response_id"] {
+            let id = json(&message)["options"][name].clone();
+            let uuid = Uuid::parse_str(id.as_str().unwrap()).expect("a UUID");
+            assert_eq!(uuid.get_version_num(), 4);
+            assert!(ids.insert(uuid), "{uuid} came twice");
+        }
+    }
+    assert_eq!(ids.len(), 8);
+}
+
+#[test]
+fn a_message_holds_its_own_prompt_only_and_its_white_space() {
+    let server = plain();
+    let mut conversation = client(server.url()).conversation().unwrap();
+    let prompts = ["one", " two\r\n\"\u{2028}\u{0}é😀 "];
+    for prompt in prompts {
+        assert_eq!(Outcome::of(conversation.send(prompt)).text, "Hi");
+    }
+    let sent = requests(&server, "message");
+    let inputs: Vec<Value> = sent
+        .iter()
+        .map(|sent| json(sent)["inputs"].clone())
+        .collect();
+    assert_eq!(inputs, prompts);
+    assert!(sent.iter().all(|sent| sent.path == PATH));
+    assert_eq!(requests(&server, "create").len(), 1);
+}
+
+#[test]
+fn parameters_of_a_message_win_over_those_of_the_client_and_these_over_the_defaults() {
+    let server = plain();
+    let parameters = Parameters::new().temperature(0.9).stop(["\nUser:"]);
+    let builder = builder(server.url()).parameters(parameters);
+    let client = builder.parameter("seed", u64::MAX).build().unwrap();
+    let mut conversation = client.conversation().unwrap();
+    let of_message = Parameters::new()
+        .temperature(0.1)
+        .top_k(5)
+        .set("truncate", Value::Null)
+        .set("details", false);
+    let outcome = Outcome::of(conversation.send_with("one", &of_message));
+    assert_eq!(outcome.failure, None);
+    assert_eq!(Outcome::of(conversation.send("two")).failure, None);
+    let sent = requests(&server, "message");
+    assert_eq!(
+        json(&sent[0])["parameters"],
+        json!({
+            "temperature": 0.1, "max_new_tokens": 1024, "do_sample": true,
+            "repetition_penalty": 1.2, "return_full_text": false,
+            "stop": ["\nUser:"], "seed": u64::MAX, "top_k": 5, "details": false,
+        })
+    );
+    assert_eq!(
+        json(&sent[1])["parameters"],
+        json!({
+            "temperature": 0.9, "truncate": 2048, "max_new_tokens": 1024, "do_sample": true,
+            "repetition_penalty": 1.2, "return_full_text": false,
+            "stop": ["\nUser:"], "seed": u64::MAX, "details": true,
+        })
+    );
+}
+
+#[test]
+fn a_retry_repeats_the_message_under_its_id_and_asks_for_a_new_answer() {
+    let server = plain();
+    let mut conversation = client(server.url()).conversation().unwrap();
+    let parameters = Parameters::new().temperature(0.7);
+    let outcome = Outcome::of(conversation.send_with("Hello", &parameters));
+    assert_eq!(outcome.failure, None);
+    for _ in 0..2 {
+        assert_eq!(Outcome::of(conversation.retry()).failure, None);
+    }
+    let sent = requests(&server, "message");
+    let first = json(&sent[0]);
+    let mut answers = BTreeSet::from([first["options"]["response_id"].to_string()]);
+    for retry in &sent[1..] {
+        let retry = json(retry);
+        assert!(answers.insert(retry["options"]["response_id"].to_string()));
+        let mut expected = first.clone();
+        expected["options"]["is_retry"] = true.into();
+        expected["options"]["response_id"] = retry["options"]["response_id"].clone();
+        assert_eq!(retry, expected);
+    }
+    assert_eq!(answers.len(), 3);
+}
+
+#[test]
+fn everything_is_below_the_base_path_but_the_origin() {
+    let server = plain();
+    say(&client(format!("{}/chat/", server.url())), "Hello");
+    let paths: Vec<String> = server.requests().into_iter().map(|r| r.path).collect();
+    let message = format!("/chat{PATH}");
+    assert_eq!(
+        paths,
+        [
+            "/chat/api/models",
+            "/chat/settings",
+            "/chat/conversation",
+            &message,
+            &message
+        ]
+    );
+    for request in server.requests() {
+        let referer = format!("{}/chat/", server.url());
+        assert_eq!(request.header("referer"), Some(&*referer));
+        assert_eq!(request.header("origin"), Some(&*server.url()));
+    }
+}
+
+#[test]
+fn an_id_stays_one_segment_of_the_path_whatever_it_holds() {
+    let server = service(|request| match flat::step(request) {
+        "create" => Some(created("../x?y#z")),
+        _ => None,
+    });
+    let mut conversation = client(server.url()).conversation().unwrap();
+    assert_eq!(conversation.id(), "../x?y#z");
+    assert_eq!(Outcome::of(conversation.send("Hello")).text, "Hi");
+    let first = conversation.send("Hello").unwrap().next();
+    assert_eq!(first.unwrap().unwrap(), "Hi");
+    drop(conversation);
+    let path = "/conversation/..%2Fx%3Fy%23z";
+    let stop = format!("{path}/stop-generating");
+    let sent = server.requests().into_iter().map(|request| request.path);
+    let paths: Vec<String> = sent.skip_while(|sent| sent != path).collect();
+    assert_eq!(paths, [path, path, &stop, path]);
+}
+
+#[test]
+fn an_id_that_is_no_segment_is_refused_wherever_it_comes_from() {
+    for id in ["", ".", ".."] {
+        let server = service(move |request| match flat::step(request) {
+            "create" => Some(created(id)),
+            _ => None,
+        });
+        let client = client(server.url());
+        let error = client.conversation().unwrap_err();
+        assert!(matches!(error, Error::Protocol { .. }), "{id:?}: {error:?}");
+        let before = server.requests().len();
+        let error = client.resume(id).unwrap_err();
+        assert!(matches!(error, Error::Configuration { .. }), "{error:?}");
+        assert_eq!(
+            server.requests().len(),
+            before,
+            "nothing was sent for {id:?}"
+        );
+    }
+}
+
+#[test]
+fn a_system_prompt_goes_where_any_version_looks_for_it() {
+    let server = plain();
+    let prompt = "Be brief & say \"é+%\".";
+    let builder = builder(server.url())
+        .model("my/model")
+        .system_prompt(prompt);
+    say(&builder.build().unwrap(), "Hello");
+    let settings = form(&requests(&server, "settings")[0].body);
+    let custom: Value = serde_json::from_str(&settings["customPrompts"]).unwrap();
+    assert_eq!(custom, json!({ "my/model": prompt }));
+    let create = json(&requests(&server, "create")[0]);
+    assert_eq!(create, json!({ "model": "my/model", "preprompt": prompt }));
+}
+
+#[test]
+fn sharing_and_searching_are_what_the_caller_chose() {
+    for (share, search) in [(true, false), (false, true)] {
+        let server = plain();
+        let builder = builder(server.url())
+            .share_with_model_authors(share)
+            .search_enabled(search);
+        say(&builder.build().unwrap(), "Hello");
+        let settings = form(&requests(&server, "settings")[0].body);
+        let shared = settings.get("shareConversationsWithModelAuthors");
+        assert_eq!(shared.map(String::as_str), share.then_some("true"));
+        assert_eq!(settings["searchEnabled"], search.to_string());
+    }
+}
+
+#[test]
+fn a_blank_prompt_is_refused_before_anything_is_sent() {
+    let server = plain();
+    let client = client(server.url());
+    let blank = [Message::user(" \n"), Message::system("")];
+    let error = client.generate(&blank).unwrap_err();
+    assert!(matches!(error, Error::Configuration { .. }), "{error:?}");
+    assert!(server.requests().is_empty());
+
+    let mut conversation = client.conversation().unwrap();
+    let error = conversation.send("\t ").unwrap_err();
+    assert!(matches!(error, Error::Configuration { .. }), "{error:?}");
+    assert!(requests(&server, "message").is_empty());
+}
+
+#[test]
+fn generating_sends_the_messages_as_one_prompt() {
+    let server = plain();
+    let messages = [Message::system("Be brief."), Message::user("Hello")];
+    let outcome = Outcome::of(client(server.url()).generate(&messages));
+    assert_eq!(outcome.text, "Hi");
+    let sent = json(&requests(&server, "message")[0]);
+    assert_eq!(sent["inputs"], "System: Be brief.\nUser: Hello\nAssistant:");
+}
