@@ -1,0 +1,245 @@
+//! What a client and a service agree on around the messages: terms, redirects, cookies.
+
+mod support;
+
+use std::thread;
+
+use h2ogpt::{Error, Step};
+
+use support::client::{Failure, Outcome, builder, client, http};
+use support::flat::{requests, service, step};
+use support::http1::{Request, response};
+use support::listener::lock;
+use support::server::{Server, Then};
+
+const TERMS: &str = "You need to accept the welcome modal first";
+
+fn not_accepted() -> Vec<u8> {
+    let body = serde_json::json!({ "error": TERMS }).to_string();
+    response(
+        "405 Method Not Allowed",
+        &[("Content-Type", "application/json")],
+        body,
+    )
+}
+
+/// A service that answers the first requests of a step in this way.
+fn refusing(of: &'static str, times: usize, answer: fn() -> Vec<u8>) -> Server {
+    let left = std::sync::Mutex::new(times);
+    service(move |request| {
+        let mut left = lock(&left);
+        if step(request) != of || *left == 0 {
+            return None;
+        }
+        *left -= 1;
+        Some(answer())
+    })
+}
+
+fn count(server: &Server, of: &str) -> usize {
+    requests(server, of).len()
+}
+
+#[test]
+fn settings_are_posted_once_over_conversations_clones_and_threads() {
+    let server = service(|_| None);
+    let client = client(server.url());
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            let client = client.clone();
+            scope.spawn(move || {
+                for _ in 0..3 {
+                    let mut conversation = client.conversation().expect("a conversation");
+                    assert_eq!(Outcome::of(conversation.send("Hello")).text, "Hi");
+                }
+            });
+        }
+    });
+    assert_eq!(count(&server, "settings"), 1);
+    assert_eq!(count(&server, "create"), 12);
+    assert_eq!(count(&server, "delete"), 12);
+}
+
+#[test]
+fn a_service_that_forgot_the_terms_is_told_again_where_it_asks() {
+    for of in ["create", "message"] {
+        let server = refusing(of, 1, not_accepted);
+        let mut conversation = client(server.url()).conversation().expect(of);
+        assert_eq!(Outcome::of(conversation.send("Hello")).text, "Hi", "{of}");
+        drop(conversation);
+        assert_eq!(count(&server, "settings"), 2, "{of}");
+        assert_eq!(count(&server, of), 2);
+        assert_eq!(count(&server, "delete"), 1);
+    }
+}
+
+#[test]
+fn a_service_that_keeps_asking_for_the_terms_is_told_once_more_and_then_given_up() {
+    for (of, at) in [("create", Step::Create), ("message", Step::Message)] {
+        let server = refusing(of, usize::MAX, not_accepted);
+        let failure = match client(server.url()).conversation() {
+            Ok(mut conversation) => Outcome::of(conversation.send("Hello")).failure,
+            Err(error) => Some(Failure::from(&error)),
+        };
+        assert_eq!(failure, Some(http(at, 405, TERMS)));
+        assert_eq!(count(&server, "settings"), 2, "{of}");
+        assert_eq!(count(&server, of), 2);
+        assert_eq!(count(&server, "delete"), usize::from(of == "message"));
+    }
+}
+
+/// What becomes of a conversation with one message if a step is answered in this way.
+fn failure_of(of: &'static str, answer: Vec<u8>) -> Option<Error> {
+    let server = service(move |request| (step(request) == of).then(|| answer.clone()));
+    let mut conversation = match client(server.url()).conversation() {
+        Ok(conversation) => conversation,
+        Err(error) => return Some(error),
+    };
+    if let Some(error) = conversation.send("Hello").unwrap().find_map(Result::err) {
+        return Some(error);
+    }
+    conversation.close().err()
+}
+
+fn redirect(status: &str, location: &str) -> Vec<u8> {
+    response(status, &[("Location", location)], "")
+}
+
+fn redirect_in_body(location: &str) -> Vec<u8> {
+    let body = serde_json::json!({ "type": "redirect", "status": 302, "location": location });
+    let headers = [("Content-Type", "application/json")];
+    response("200 OK", &headers, body.to_string())
+}
+
+const STEPS: [(&str, Step); 4] = [
+    ("settings", Step::Settings),
+    ("create", Step::Create),
+    ("message", Step::Message),
+    ("delete", Step::Delete),
+];
+
+#[test]
+fn a_redirect_of_the_settings_within_the_service_is_success() {
+    for answer in [redirect("303 See Other", "/"), redirect_in_body("/chat/")] {
+        let failure = failure_of("settings", answer);
+        assert!(failure.is_none(), "{failure:?}");
+    }
+    // The same with the whole address, as the service takes it from the Referer.
+    let server = service(|request: &Request| {
+        let referer = request.header("referer").expect("a Referer");
+        (step(request) == "settings").then(|| redirect("303 See Other", referer))
+    });
+    client(server.url()).conversation().expect("a conversation");
+    assert_eq!(count(&server, "settings"), 1);
+}
+
+#[test]
+fn a_redirect_to_another_place_means_that_a_login_is_needed_and_is_not_followed() {
+    let elsewhere = service(|_| None);
+    let login = format!("{}/login?next=%2F", elsewhere.url());
+    for (of, at) in STEPS {
+        let failure = failure_of(of, redirect("302 Found", &login));
+        let failure = failure.as_ref().map(Failure::from);
+        assert_eq!(failure, Some(Failure::LoginRequired(at)), "{of}");
+    }
+    for (of, at) in &STEPS[..2] {
+        let failure = failure_of(of, redirect_in_body(&login));
+        let failure = failure.as_ref().map(Failure::from);
+        assert_eq!(failure, Some(Failure::LoginRequired(*at)), "{of}");
+    }
+    let failure = failure_of("settings", redirect("303 See Other", &login));
+    let failure = failure.as_ref().map(Failure::from);
+    assert_eq!(failure, Some(Failure::LoginRequired(Step::Settings)));
+    assert!(elsewhere.requests().is_empty());
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[test]
+fn a_service_that_has_moved_is_named_and_not_followed() {
+    let elsewhere = service(|_| None);
+    for status in ["301 Moved Permanently", "308 Permanent Redirect"] {
+        for (of, at) in STEPS {
+            let target = format!("{}/{of}", elsewhere.url());
+            let failure = failure_of(of, redirect(status, &target)).expect(of);
+            let Error::Http {
+                step,
+                status: found,
+                message,
+                ..
+            } = &failure
+            else {
+                panic!("{of}: {failure:?}");
+            };
+            assert_eq!((*step, &*found.to_string()), (at, &status[..3]));
+            assert!(message.contains(&target), "{message}");
+        }
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+/// The `Cookie` headers of all requests, where each step sets other cookies.
+fn cookies_sent(set: fn(&Request) -> &'static [(&'static str, &'static str)]) -> Vec<String> {
+    let server = Server::start(move |request, writer| {
+        let usual = support::flat::usual(request);
+        let head_end = usual.windows(2).position(|end| end == b"\r\n").unwrap() + 2;
+        let (status, rest) = usual.split_at(head_end);
+        let set: String = set(request)
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let _ = writer.write_all(&[status, set.as_bytes(), rest].concat());
+        Then::KeepAlive
+    });
+    let client = builder(server.url()).model("m").build().unwrap();
+    let mut conversation = client.conversation().unwrap();
+    assert_eq!(Outcome::of(conversation.send("Hello")).text, "Hi");
+    conversation.close().unwrap();
+    let cookies = |request: Request| request.header("cookie").unwrap_or("none").to_owned();
+    server.requests().into_iter().map(cookies).collect()
+}
+
+#[test]
+fn a_session_cookie_of_any_name_is_carried_and_replaced() {
+    let sent = cookies_sent(|request| match step(request) {
+        "settings" => &[(
+            "Set-Cookie",
+            "my.sid=1; Path=/; Expires=Sun, 21 Nov 2100 02:42:35 GMT; HttpOnly; Secure; SameSite=None",
+        )],
+        "create" => &[("set-cookie", "my.sid=2; Path=/"), ("SET-COOKIE", "b=x=y")],
+        "message" => &[("Set-Cookie", "my.sid=3")],
+        _ => &[],
+    });
+    assert_eq!(
+        sent,
+        ["none", "my.sid=1", "my.sid=2; b=x=y", "my.sid=3; b=x=y"]
+    );
+}
+
+#[test]
+fn a_cookie_that_the_service_deletes_is_not_sent() {
+    let sent = cookies_sent(|request| match step(request) {
+        "settings" => &[
+            ("Set-Cookie", "a=1"),
+            ("Set-Cookie", "b=1"),
+            ("Set-Cookie", "c=1"),
+        ],
+        "create" => &[(
+            "Set-Cookie",
+            "a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/",
+        )],
+        "message" => &[("Set-Cookie", "b=gone; Max-Age=0")],
+        _ => &[],
+    });
+    assert_eq!(sent, ["none", "a=1; b=1; c=1", "b=1; c=1", "c=1"]);
+}
+
+#[test]
+fn a_cookie_of_the_caller_is_sent_from_the_first_request_on() {
+    let server = service(|_| None);
+    let client = builder(server.url()).cookie("hf-chat", "mine").build();
+    client.unwrap().conversation().unwrap();
+    for request in server.requests() {
+        assert_eq!(request.header("cookie"), Some("hf-chat=mine"));
+    }
+    assert_eq!(count(&server, "delete"), 1);
+}
