@@ -14,6 +14,8 @@ mod model;
 mod origin;
 mod parameters;
 mod plain;
+#[cfg(test)]
+mod properties;
 mod protocol;
 mod reply;
 mod response;
