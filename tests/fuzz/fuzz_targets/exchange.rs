@@ -7,7 +7,6 @@
 
 use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -36,9 +35,12 @@ fn outcome(replies: impl Iterator<Item = h2ogpt::Result<String>>) -> (String, Op
 }
 
 fn exchange(response: &[u8]) {
-    let (client, responses) = &*SERVICE;
-    responses.lock().unwrap().send(response.to_vec()).unwrap();
-    let mut conversation = client.conversation().unwrap();
+    let client = &*CLIENT;
+    *RESPONSE.lock().unwrap() = response.to_vec();
+    let Ok(mut conversation) = client.conversation() else {
+        // The last response looked whole, and then its connection was closed all the same.
+        return;
+    };
     let mut reply = conversation.send("Hello").unwrap();
     let (text, error) = outcome(reply.by_ref());
     assert!(reply.next().is_none(), "not fused");
@@ -65,36 +67,38 @@ fn decode(body: &[u8]) {
     }
 }
 
-/// A client, and a service that answers its messages with what it is given.
-static SERVICE: LazyLock<(Client, Mutex<Sender<Vec<u8>>>)> = LazyLock::new(|| {
+/// What the service answers to a message.
+static RESPONSE: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// The client of that service.
+static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (sender, responses) = channel::<Vec<u8>>();
     thread::spawn(move || {
         for connection in listener.incoming() {
-            serve(connection.unwrap(), || responses.recv().unwrap());
+            thread::spawn(|| serve(connection.unwrap()));
         }
     });
-    let client = Client::builder()
+    Client::builder()
         .url(url)
         .model("m")
         .no_proxy()
         .timeout_token(Duration::from_secs(2))
         .build()
-        .unwrap();
-    (client, Mutex::new(sender))
+        .unwrap()
 });
 
-fn serve(mut connection: TcpStream, next_response: impl Fn() -> Vec<u8>) {
+fn serve(mut connection: TcpStream) {
     let mut input = connection.try_clone().unwrap();
     let mut received = Vec::new();
     let mut buffer = [0; 4096];
     loop {
         while let Some(head) = find(&received, b"\r\n\r\n") {
             let text = String::from_utf8_lossy(&received[..head]).to_ascii_lowercase();
-            let length = text.split("content-length: ").nth(1).map_or(0, |rest| {
-                rest.split('\r').next().unwrap().parse().unwrap()
-            });
+            let length = text
+                .split("content-length: ")
+                .nth(1)
+                .map_or(0, |rest| rest.split('\r').next().unwrap().parse().unwrap());
             if received.len() < head + 4 + length {
                 break;
             }
@@ -104,7 +108,7 @@ fn serve(mut connection: TcpStream, next_response: impl Fn() -> Vec<u8>) {
                 "/conversation" => r#"{"conversationId":"1"}"#,
                 path if path.ends_with("/stop-generating") => "",
                 _ => {
-                    let _ = connection.write_all(&next_response());
+                    let _ = connection.write_all(&RESPONSE.lock().unwrap());
                     return;
                 }
             };
@@ -122,5 +126,7 @@ fn serve(mut connection: TcpStream, next_response: impl Fn() -> Vec<u8>) {
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|window| window == wanted)
+    bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted)
 }
