@@ -294,6 +294,8 @@ impl ClientBuilder {
             .accept_encoding("identity")
             .input_buffer_size(BUFFER_SIZE)
             .output_buffer_size(BUFFER_SIZE)
+            // With more than that, a full buffer would look like the end of the connection.
+            .max_response_header_size(BUFFER_SIZE - 1)
             .max_idle_age(MAX_IDLE_AGE)
             .timeout_connect(Some(timeouts.connect))
             // With a bound on it, a look-up costs a thread, and an address needs none.
