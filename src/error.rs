@@ -193,6 +193,21 @@ impl Error {
         self
     }
 
+    /// The step that failed, if it was one.
+    pub(crate) fn step(&self) -> Option<Step> {
+        match self {
+            Error::Network { step, .. }
+            | Error::Timeout { step, .. }
+            | Error::Http { step, .. }
+            | Error::LoginRequired { step }
+            | Error::Protocol { step, .. } => Some(*step),
+            Error::Configuration { .. }
+            | Error::Server { .. }
+            | Error::Incomplete { .. }
+            | Error::Cancelled { .. } => None,
+        }
+    }
+
     /// What of the reply had arrived before the error; `None` if nothing had.
     pub fn partial(&self) -> Option<&str> {
         match self {

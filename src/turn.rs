@@ -7,7 +7,7 @@ use ureq::http::Method;
 use crate::conversation::Conversation;
 use crate::error::{Error, Result, Step};
 use crate::http::{Content, Request};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Cause, Interrupt};
 use crate::origin::conversation_path;
 use crate::protocol::dialect::{Body, Dialect};
 use crate::protocol::request::{Message, Parent, escape};
@@ -57,7 +57,11 @@ impl Conversation {
     fn give_up(&mut self, interrupt: &Interrupt, error: Error) -> Error {
         let cause = interrupt.cause();
         self.connection.release(interrupt);
-        cause.map_or(error, |cause| interrupted(Step::Message, cause))
+        match (cause, error) {
+            // The service has answered in time, only the rest of what it says has not come.
+            (None, error) | (Some(Cause::Timeout(_)), error @ Error::Http { .. }) => error,
+            (Some(cause), error) => interrupted(error.step().unwrap_or(Step::Message), cause),
+        }
     }
 
     fn search(&mut self, message: &Message, interrupt: &Arc<Interrupt>) -> Result<Search<Stream>> {
