@@ -10,8 +10,8 @@ use super::event::{Event, WebSearch};
 use crate::error::{Error, Result, Step};
 use crate::plain::plain;
 
-/// Longest single object.
-const MAX_OBJECT: usize = 4 << 20;
+/// Longest single object, many times what one is.
+const MAX_OBJECT: usize = 1 << 20;
 
 /// Reads the progress of a search, and its result.
 #[derive(Debug)]
@@ -52,12 +52,16 @@ impl<R: BufRead> Search<R> {
             }
             let chunk = self.reader.fill_buf().map_err(super::broken)?;
             let length = chunk.len();
+            // All of the buffer is read again then, so only if that can bring anything new.
+            let is_worth_it = self.buffer.is_empty() || chunk.contains(&b'}');
             self.buffer.extend_from_slice(chunk);
             self.reader.consume(length);
             if length == 0 || self.buffer.len() > MAX_OBJECT {
                 return Err(self.unexpected());
             }
-            self.take_objects()?;
+            if is_worth_it {
+                self.take_objects()?;
+            }
         }
     }
 
