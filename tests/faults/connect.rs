@@ -1,0 +1,112 @@
+//! Services that cannot be reached at all.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use h2ogpt::Step::Settings;
+
+use crate::row::Outcome;
+use crate::support::listener::Listener;
+use crate::support::tls::Identity;
+use crate::{SECOND, client};
+
+/// Asks for a conversation and checks how that fails, and when.
+#[track_caller]
+fn expect(url: &str, identity: Option<&Identity>, wanted: &Outcome) {
+    let client = client(url, identity);
+    let started = Instant::now();
+    let error = client.conversation().expect_err("nobody is there");
+    let elapsed = started.elapsed();
+    println!("{error}, after {elapsed:?}");
+    assert_eq!(Outcome::of(&error), *wanted, "{error:?}");
+    let (from, to) = wanted.bounds();
+    assert!(elapsed + Duration::from_millis(50) >= from, "{elapsed:?}");
+    assert!(elapsed <= to, "{elapsed:?}");
+}
+
+fn url(scheme: &str, address: SocketAddr) -> String {
+    format!("{scheme}://{address}")
+}
+
+#[test]
+fn nobody_listens() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // The port of a connection belongs to nobody else meanwhile, and takes none itself.
+    let taken = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let address = taken.local_addr().unwrap();
+    let identity = Identity::localhost();
+    expect(&url("http", address), None, &Outcome::Network(Settings));
+    expect(
+        &url("https", address),
+        Some(&identity),
+        &Outcome::Network(Settings),
+    );
+}
+
+/// Elsewhere a full queue refuses, or takes everything.
+#[cfg(target_os = "linux")]
+#[test]
+fn connections_are_not_accepted() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    // The queue is full when a connection waits for a place in it, more than once.
+    let mut waiting = Vec::new();
+    let mut refused = 0;
+    while refused < 2 {
+        match TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+            Ok(stream) => waiting.push(stream),
+            Err(_) => refused += 1,
+        }
+        assert!(waiting.len() < 10_000, "the queue has no end");
+    }
+    let wanted = Outcome::Timeout(Settings, "timeout_connect");
+    let identity = Identity::localhost();
+    thread::scope(|scope| {
+        scope.spawn(|| expect(&url("http", address), None, &wanted));
+        scope.spawn(|| expect(&url("https", address), Some(&identity), &wanted));
+    });
+}
+
+#[test]
+fn the_tls_handshake_is_not_answered() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let wanted = Outcome::Timeout(Settings, "timeout_connect");
+    let url = url("https", listener.local_addr().unwrap());
+    expect(&url, Some(&Identity::localhost()), &wanted);
+}
+
+#[test]
+fn the_tls_handshake_is_answered_byte_by_byte() {
+    let listener = Listener::start(|mut stream, _| {
+        // The beginning of a record that never ends.
+        let mut record = [0x16, 3, 3, 0x3f, 0xff, 2, 0, 0x3f, 0xfb].iter().cycle();
+        while stream.write_all(&[*record.next().unwrap()]).is_ok() {
+            thread::sleep(SECOND / 10);
+        }
+    });
+    let wanted = Outcome::Timeout(Settings, "timeout_connect");
+    let url = format!("https://127.0.0.1:{}", listener.port());
+    expect(&url, Some(&Identity::localhost()), &wanted);
+}
+
+#[test]
+fn the_tls_handshake_is_answered_in_plain_text() {
+    let listener = Listener::start(|mut stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let url = format!("https://127.0.0.1:{}", listener.port());
+    let wanted = Outcome::Network(Settings);
+    expect(&url, Some(&Identity::localhost()), &wanted);
+}
+
+#[test]
+fn the_certificate_is_of_somebody_else() {
+    let (own, other) = (Identity::localhost(), Identity::localhost());
+    let server = crate::Server::start_tls(&own, |_, _| crate::Then::Close);
+    let wanted = Outcome::Network(Settings);
+    expect(&server.url(), Some(&other), &wanted);
+    assert!(server.requests().is_empty());
+}

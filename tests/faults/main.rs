@@ -1,0 +1,298 @@
+//! Everything that can go wrong on the way, one row a fault: what the caller is told, how long that
+//! takes at most, what of the reply survives, and whether the conversation is deleted all the same.
+
+mod connect;
+mod row;
+mod rows;
+mod script;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::io::Write;
+use std::iter;
+use std::panic;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use h2ogpt::{Client, Error, Reply, Step};
+
+use row::{Leave, Outcome, Row, complete};
+use support::server::{Request, Server, Then};
+use support::tls::Identity;
+
+/// The timeouts of every row; the second is the slack that the tests grant.
+const SECOND: Duration = Duration::from_secs(1);
+const TIMEOUT_REPLY: Duration = Duration::from_secs(2);
+/// More than a client ever has to take before it gives up: 4 MiB of a line, and what the sockets
+/// on both sides hold.
+const MOST_TAKEN: usize = 24 << 20;
+
+/// What happened.
+struct Observed {
+    outcome: Outcome,
+    partial: String,
+    shown: String,
+    retry_after: Option<u64>,
+    /// Of the step that failed, or of the whole reply.
+    elapsed: Duration,
+    /// Of leaving the conversation.
+    leaving: Duration,
+}
+
+impl Observed {
+    fn error(error: &Error, started: Instant) -> Observed {
+        Observed {
+            outcome: Outcome::of(error),
+            partial: error.partial().unwrap_or_default().to_owned(),
+            shown: error.to_string(),
+            retry_after: match error {
+                Error::Http { retry_after, .. } => retry_after.map(|wait| wait.as_secs()),
+                _ => None,
+            },
+            elapsed: started.elapsed(),
+            leaving: Duration::ZERO,
+        }
+    }
+}
+
+fn client(url: &str, identity: Option<&Identity>) -> Client {
+    let mut builder = Client::builder()
+        .url(url)
+        .no_proxy()
+        .model("model")
+        .timeout_connect(SECOND)
+        .timeout_token(SECOND)
+        .timeout_reply(TIMEOUT_REPLY)
+        .timeout_delete(SECOND);
+    if let Some(identity) = identity {
+        builder = builder.root_certificates(identity.ca_pem());
+    }
+    builder.build().expect("a client")
+}
+
+/// One conversation with one message, from its beginning to its end.
+fn live(client: &Client, row: &Row) -> Observed {
+    let started = Instant::now();
+    let mut conversation = match client.conversation() {
+        Ok(conversation) => conversation,
+        Err(error) => return Observed::error(&error, started),
+    };
+    let started = Instant::now();
+    let reply = match row.at {
+        Step::WebSearch => conversation.web_search("Hi"),
+        _ => conversation.send("Hi"),
+    };
+    let mut observed = read(reply.expect("a prompt"), row.pause);
+    observed.elapsed = started.elapsed();
+
+    let started = Instant::now();
+    match row.leave {
+        Leave::Drop => drop(conversation),
+        Leave::Close => {
+            if let Err(error) = conversation.close() {
+                let reply = observed.outcome;
+                assert_eq!(reply, complete("Hello you"), "the reply before the DELETE");
+                observed = Observed::error(&error, started);
+            }
+        }
+        Leave::Unwind => {
+            let unwound = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+                let _conversation = conversation;
+                // Like a panic, but not reported.
+                panic::resume_unwind(Box::new("unwinding"));
+            }));
+            assert!(unwound.is_err());
+        }
+    }
+    observed.leaving = started.elapsed();
+    observed
+}
+
+fn read(mut reply: Reply<'_>, pause: Duration) -> Observed {
+    let started = Instant::now();
+    let mut tokens = String::new();
+    let error = loop {
+        match reply.next() {
+            Some(Ok(token)) => tokens.push_str(&token),
+            Some(Err(error)) => break Some(error),
+            None => break None,
+        }
+        thread::sleep(pause);
+    };
+    assert!(reply.next().is_none(), "something comes after the end");
+    assert_eq!(reply.text(), tokens);
+    match error {
+        Some(error) => Observed::error(&error, started),
+        None => Observed {
+            outcome: Outcome::Complete(tokens),
+            partial: String::new(),
+            shown: String::new(),
+            retry_after: None,
+            elapsed: started.elapsed(),
+            leaving: Duration::ZERO,
+        },
+    }
+}
+
+/// The step that a request belongs to.
+fn step(request: &Request) -> Option<Step> {
+    let path = request.path.split('?').next().unwrap_or_default();
+    let mut segments = path.rsplit('/');
+    let (last, above) = (segments.next(), segments.next());
+    match (request.method.as_str(), last, above) {
+        ("POST", Some("settings"), _) => Some(Step::Settings),
+        ("POST", Some("conversation"), _) => Some(Step::Create),
+        ("POST", Some(script::ID), _) => Some(Step::Message),
+        ("GET", Some(script::ID), Some("conversation")) => Some(Step::History),
+        ("GET", Some("web-search"), _) => Some(Step::WebSearch),
+        ("DELETE", ..) => Some(Step::Delete),
+        _ => None,
+    }
+}
+
+/// What the server of that row does.
+fn serve(row: &Row, request: &Request, out: &mut dyn Write, taken: &AtomicUsize) -> Then {
+    let step = step(request);
+    if step == Some(row.at) {
+        return row.script.play(out, taken);
+    }
+    let is_last = step == Some(Step::Delete) || request.path.ends_with("/stop-generating");
+    if row.dead && is_last {
+        return Then::Hold;
+    }
+    // Only of a server that refuses the settings as a form, messages may be trees.
+    let is_form = request.header("content-type") != Some("application/json");
+    let bytes = match step {
+        Some(Step::Settings) if row.at == Step::History && is_form => script::forbidden(),
+        _ => script::faultless(step),
+    };
+    let _ = out.write_all(&bytes);
+    Then::KeepAlive
+}
+
+/// Runs a row and returns its line of the table, with everything that is not as it should be.
+fn run(row: Row, identity: Option<&Identity>) -> (String, Vec<String>) {
+    let row = Arc::new(row);
+    let taken = Arc::new(AtomicUsize::new(0));
+    let handler = {
+        let (row, taken) = (Arc::clone(&row), Arc::clone(&taken));
+        move |request: &Request, out: &mut dyn Write| serve(&row, request, out, &taken)
+    };
+    let server = match identity {
+        Some(identity) => Server::start_tls(identity, handler),
+        None => Server::start(handler),
+    };
+    let observed = live(&client(&server.url(), identity), &row);
+    let requests = server.requests();
+    let deletes = requests.iter().filter(|r| r.method == "DELETE").count();
+    let taken = taken.load(Ordering::Relaxed);
+
+    let mut problems = Vec::new();
+    let mut expect = |is_met: bool, what: String| {
+        if !is_met {
+            problems.push(format!("{:?}, {}: {what}", row.at, row.name));
+        }
+    };
+    let (from, to) = row.bounds;
+    let (elapsed, leaving) = (observed.elapsed, observed.leaving);
+    expect(
+        observed.outcome == row.outcome,
+        format!(
+            "{:?} instead of {:?} ({})",
+            observed.outcome, row.outcome, observed.shown
+        ),
+    );
+    expect(
+        match row.partial.strip_suffix('…') {
+            Some(start) => observed.partial.starts_with(start),
+            None => observed.partial == row.partial,
+        },
+        format!(
+            "partial {:?} instead of {:?}",
+            observed.partial, row.partial
+        ),
+    );
+    expect(
+        // Clocks of sleeping threads are not exact.
+        elapsed + Duration::from_millis(50) >= from && elapsed <= to,
+        format!("after {elapsed:?} instead of {from:?} to {to:?}"),
+    );
+    expect(leaving <= 2 * SECOND, format!("left after {leaving:?}"));
+    expect(
+        deletes == row.deletes,
+        format!("{deletes} times DELETE instead of {}", row.deletes),
+    );
+    expect(
+        row.says.is_none_or(|text| observed.shown.contains(text)),
+        format!("{:?} does not say {:?}", observed.shown, row.says),
+    );
+    expect(
+        observed.retry_after == row.retry_after,
+        format!(
+            "retry after {:?} instead of {:?}",
+            observed.retry_after, row.retry_after
+        ),
+    );
+    expect(
+        row.drained || taken <= MOST_TAKEN,
+        format!("took {taken} bytes"),
+    );
+    let line = format!(
+        "{:9} {:62} {:40} {:>6.2} s {:>6.2} s {:2} {:>10}",
+        format!("{:?}", row.at),
+        row.name,
+        format!("{:?}", observed.outcome),
+        elapsed.as_secs_f64(),
+        leaving.as_secs_f64(),
+        deletes,
+        taken,
+    );
+    (line, problems)
+}
+
+/// Runs many rows at once, as most of them mostly wait, but not so many that they wait for a
+/// processor.
+fn run_all(identity: Option<&Identity>) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let rows = Mutex::new(rows::all().into_iter().enumerate());
+    let next = || rows.lock().expect("no panic in an iterator").next();
+    let work = || {
+        let rows = iter::from_fn(next);
+        rows.map(|(index, row)| (index, run(row, identity)))
+            .collect::<Vec<_>>()
+    };
+    let mut outcomes: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..48).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| panic::resume_unwind(panic))
+            })
+            .collect()
+    });
+    outcomes.sort_by_key(|(index, _)| *index);
+    let mut table = String::new();
+    let mut problems = Vec::new();
+    for (_, (line, found)) in outcomes {
+        table.push_str(&line);
+        table.push('\n');
+        problems.extend(found);
+    }
+    println!("at, fault, outcome, time of the step and of leaving, DELETEs, bytes taken:\n{table}");
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+#[test]
+fn every_fault_over_http_is_told_in_time_and_leaves_nothing_behind() {
+    run_all(None);
+}
+
+#[test]
+fn every_fault_over_tls_is_told_in_time_and_leaves_nothing_behind() {
+    run_all(Some(&Identity::localhost()));
+}
