@@ -160,7 +160,9 @@ impl Conversation {
 
     /// Reads the last response to its end. Where that takes too long, its connection is given up.
     pub(crate) fn finish_response(&mut self) {
-        self.finish_response_within(TAIL);
+        // Half of what the next token may take, so that the next message gets its share.
+        let token = self.connection.timeouts().token;
+        self.finish_response_within(TAIL.min(token / 2));
     }
 
     fn finish_response_within(&mut self, longest: Duration) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::conversation::Conversation;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Step};
 use crate::interrupt::{Canceller, Interrupt};
 use crate::parameters::Parameters;
 use crate::protocol::dialect::Dialect;
@@ -266,7 +266,8 @@ impl<'c> Reply<'c> {
         match &event {
             Ok(Some(_)) => {}
             Ok(None) => self.end(End::Complete),
-            Err(Error::Cancelled { .. } | Error::Timeout { .. }) => self.end(End::Abandoned),
+            Err(Error::Cancelled { .. }) => self.end(End::Abandoned),
+            Err(Error::Timeout { step, .. }) if *step == Step::Message => self.end(End::Abandoned),
             Err(_) => self.end(End::Broken),
         }
         event.transpose()
@@ -292,7 +293,9 @@ impl<'c> Reply<'c> {
                 drop(search);
                 conversation.connection.release(&self.interrupt);
             }
-            State::Unsent | State::Ended { .. } => {}
+            // The service may have begun, although it has not answered yet.
+            State::Unsent => self.is_abandoned = end == End::Abandoned && self.ends.is_some(),
+            State::Ended { .. } => {}
         }
     }
 

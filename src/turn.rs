@@ -28,8 +28,14 @@ impl Conversation {
         message: &mut Message,
         interrupt: &Arc<Interrupt>,
     ) -> Result<Stage> {
-        self.finish_response();
+        // The canceller and the clock of this reply also end the wait for the last response,
+        // after which the connection may be another one.
         self.connection.attach(interrupt)?;
+        self.finish_response();
+        if let Err(error) = self.connection.attach(interrupt) {
+            self.connection.release(interrupt);
+            return Err(error);
+        }
         self.last = Some(message.clone());
         let searches_first = self.session.dialect().is_some_and(Dialect::searches_first);
         let stage = if message.web_search && searches_first {
