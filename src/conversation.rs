@@ -42,6 +42,8 @@ pub struct Conversation {
     pub(crate) root: Option<Parent>,
     /// The last message, to be tried again.
     pub(crate) last: Option<Message>,
+    /// The service may be at work on a reply that nobody reads any more.
+    pub(crate) is_to_stop: bool,
     /// What is left of the response to the last message, whose reply is complete: nothing but
     /// padding. The service takes the message as done, and the connection can be used again, once
     /// it has been read.
@@ -101,6 +103,7 @@ impl Conversation {
             path,
             root: None,
             last: None,
+            is_to_stop: false,
             tail: None,
         })
     }
@@ -145,8 +148,11 @@ impl Conversation {
         }
     }
 
-    /// Tells the service that nobody reads the reply any more. Best effort.
+    /// Tells the service that nobody reads the reply any more, where that is so. Best effort.
     pub(crate) fn stop(&mut self) {
+        if !std::mem::take(&mut self.is_to_stop) {
+            return;
+        }
         let path = format!("{}/stop-generating", self.path);
         let request = Request {
             step: Step::Message,

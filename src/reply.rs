@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::conversation::Conversation;
-use crate::error::{Error, Result, Step};
+use crate::error::{Error, Result};
 use crate::interrupt::{Canceller, Interrupt};
 use crate::parameters::Parameters;
 use crate::protocol::dialect::Dialect;
@@ -37,8 +37,6 @@ pub struct Reply<'c> {
     conversation: Owner<'c>,
     interrupt: Arc<Interrupt>,
     ends: Option<Instant>,
-    /// The service may still be replying, and nobody reads it any more.
-    is_abandoned: bool,
 }
 
 enum State {
@@ -149,7 +147,6 @@ impl<'c> Reply<'c> {
             conversation,
             interrupt: Arc::default(),
             ends: None,
-            is_abandoned: false,
         }
     }
 
@@ -266,8 +263,7 @@ impl<'c> Reply<'c> {
         match &event {
             Ok(Some(_)) => {}
             Ok(None) => self.end(End::Complete),
-            Err(Error::Cancelled { .. }) => self.end(End::Abandoned),
-            Err(Error::Timeout { step, .. }) if *step == Step::Message => self.end(End::Abandoned),
+            Err(Error::Cancelled { .. } | Error::Timeout { .. }) => self.end(End::Abandoned),
             Err(_) => self.end(End::Broken),
         }
         event.transpose()
@@ -287,15 +283,13 @@ impl<'c> Reply<'c> {
             State::Reading(tokens) => {
                 drop(tokens);
                 conversation.connection.release(&self.interrupt);
-                self.is_abandoned = end == End::Abandoned;
+                conversation.is_to_stop = end == End::Abandoned;
             }
             State::Searching(search) => {
                 drop(search);
                 conversation.connection.release(&self.interrupt);
             }
-            // The service may have begun, although it has not answered yet.
-            State::Unsent => self.is_abandoned = end == End::Abandoned && self.ends.is_some(),
-            State::Ended { .. } => {}
+            State::Unsent | State::Ended { .. } => {}
         }
     }
 
@@ -326,9 +320,7 @@ impl Drop for Reply<'_> {
     fn drop(&mut self) {
         self.end(End::Abandoned);
         // Not sooner, so that whoever cancels a reply need not wait for this.
-        if self.is_abandoned {
-            self.conversation.get().stop();
-        }
+        self.conversation.get().stop();
     }
 }
 

@@ -63,6 +63,8 @@ impl Conversation {
     fn give_up(&mut self, interrupt: &Interrupt, error: Error) -> Error {
         let cause = interrupt.cause();
         self.connection.release(interrupt);
+        // The service may have begun, although it has not answered.
+        self.is_to_stop = cause.is_some() && error.step() == Some(Step::Message);
         match (cause, error) {
             // The service has answered in time, only the rest of what it says has not come.
             (None, error) | (Some(Cause::Timeout(_)), error @ Error::Http { .. }) => error,
