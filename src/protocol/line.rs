@@ -89,7 +89,11 @@ fn take(chunk: &[u8], line: &mut Vec<u8>, after_cr: &mut bool) -> (usize, bool) 
     let used = skipped + unread.read_until(b'\n', line).unwrap_or_default();
     let added = line.get(start..).unwrap_or_default();
 
-    if added.contains(&b'\r') {
+    // Without a way out of the loop it is done many bytes at a time.
+    let has_cr = added
+        .iter()
+        .fold(false, |found, &byte| found | (byte == b'\r'));
+    if has_cr {
         let length = added.iter().take_while(|&&byte| byte != b'\r').count();
         line.truncate(start + length);
         *after_cr = true;
