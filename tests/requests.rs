@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use support::client::{Outcome, builder, client, form};
 use support::flat::{self, PATH, created, requests, service};
-use support::http1::Request;
+use support::http1::{Request, response};
 use support::recording::Recordings;
 use support::replay::Replay;
 use support::server::Server;
@@ -179,6 +179,27 @@ fn parameters_of_a_message_win_over_those_of_the_client_and_these_over_the_defau
             "repetition_penalty": 1.2, "return_full_text": false,
             "stop": ["\nUser:"], "seed": u64::MAX, "details": true,
         })
+    );
+}
+
+#[test]
+fn a_service_that_does_not_know_details_is_asked_without_from_then_on() {
+    let server = service(|request| {
+        let asked =
+            flat::step(request) == "message" && !json(request)["parameters"]["details"].is_null();
+        asked.then(|| response("422 Unprocessable Entity", &[], "unknown field `details`"))
+    });
+    let mut conversation = client(server.url()).conversation().unwrap();
+    for prompt in ["one", "two"] {
+        assert_eq!(Outcome::of(conversation.send(prompt)).text, "Hi");
+    }
+    let sent = requests(&server, "message");
+    let details = sent
+        .iter()
+        .map(|sent| json(sent)["parameters"]["details"].clone());
+    assert_eq!(
+        details.collect::<Vec<_>>(),
+        [json!(true), json!(null), json!(null)]
     );
 }
 

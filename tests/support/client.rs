@@ -125,7 +125,7 @@ impl Outcome {
 fn read(reply: &mut impl Iterator<Item = Result<String>>) -> (Vec<String>, Option<Failure>) {
     let mut tokens = Vec::new();
     let mut failure = None;
-    while let Some(token) = reply.next() {
+    for token in reply.by_ref() {
         match token {
             Ok(token) => tokens.push(token),
             Err(error) => {
