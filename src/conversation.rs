@@ -32,6 +32,43 @@ const BEFORE_DELETE: Duration = Duration::from_millis(500);
 ///
 /// Where `Drop` does not run, nothing is deleted: after [`std::process::exit`], an abort
 /// (`panic = "abort"` included), a fatal signal, or [`std::mem::forget`].
+///
+/// # One thing at a time
+///
+/// A reply borrows its conversation. Sending while it is alive does not compile:
+///
+/// ```compile_fail,E0499
+/// # fn main() -> h2ogpt::Result<()> {
+/// # let client = h2ogpt::Client::new("http://localhost:3000")?;
+/// let mut conversation = client.conversation()?;
+/// let mut first = conversation.send("One")?;
+/// let second = conversation.send("Two")?;
+/// first.next();
+/// # Ok(()) }
+/// ```
+///
+/// nor does closing under it:
+///
+/// ```compile_fail,E0505
+/// # fn main() -> h2ogpt::Result<()> {
+/// # let client = h2ogpt::Client::new("http://localhost:3000")?;
+/// let mut conversation = client.conversation()?;
+/// let mut reply = conversation.send("One")?;
+/// conversation.close()?;
+/// reply.next();
+/// # Ok(()) }
+/// ```
+///
+/// nor closing it twice:
+///
+/// ```compile_fail,E0382
+/// # fn main() -> h2ogpt::Result<()> {
+/// # let client = h2ogpt::Client::new("http://localhost:3000")?;
+/// let conversation = client.conversation()?;
+/// conversation.close()?;
+/// conversation.close()?;
+/// # Ok(()) }
+/// ```
 pub struct Conversation {
     pub(crate) session: Arc<Session>,
     pub(crate) connection: Connection,

@@ -21,8 +21,8 @@ use crate::turn::Stage;
 ///
 /// Like any iterator it does nothing until it is read: the message is sent by the first `next`.
 /// Each `next` waits for the next token, at most `timeout_token`; all of them together take
-/// `timeout_reply` at most. Tokens come out exactly as the service sent them, and none is held
-/// back. An error is the last item. `None` means that the reply is complete: the service has
+/// `timeout_reply` at most. Tokens come out exactly as the service sent them, but for empty ones,
+/// and none is held back. An error is the last item. `None` means that the reply is complete: the service has
 /// said so.
 ///
 /// It borrows its conversation, so that nothing else can be sent before it is dropped. Dropping
@@ -215,11 +215,7 @@ impl<'c> Reply<'c> {
                     let is_first = tokens.text().is_empty();
                     let event = tokens.next_event().transpose()?;
                     return match is_first && self.is_echo() {
-                        true => Err(Error::server(
-                            "the reply only repeats the prompt".into(),
-                            None,
-                            None,
-                        )),
+                        true => Err(self.end_with_echo()),
                         false => Ok(event),
                     };
                 }
@@ -267,6 +263,16 @@ impl<'c> Reply<'c> {
             Err(_) => self.end(End::Broken),
         }
         event.transpose()
+    }
+
+    /// Leaves a reply of which nothing was said.
+    fn end_with_echo(&mut self) -> Error {
+        self.end(End::Broken);
+        self.state = State::Ended {
+            text: String::new(),
+            finish_reason: None,
+        };
+        Error::server("the reply only repeats the prompt".into(), None, None)
     }
 
     /// Leaves the response: to be read to its end if the reply is complete, or else hanging up.
