@@ -1,0 +1,279 @@
+//! What is agreed on at the beginning of a session: models, cookies, logins, connections.
+
+use h2ogpt::{Client, DEFAULT_MODEL, Error};
+
+use crate::service::{Dialect, Fault, MODELS, Service};
+use crate::{Cell, Column, ask, builder, check, history, is_of_2023, service};
+
+pub fn columns() -> Vec<Column> {
+    vec![
+        Column::new("the list of models", models, |dialect| {
+            match dialect.is_tree() {
+                true => "3 models",
+                false => "there is none: 404",
+            }
+        }),
+        Column::new(
+            "the default model",
+            default_model,
+            |dialect| match dialect.is_tree() {
+                true => "the first of the list",
+                false => "that of 2023",
+            },
+        ),
+        Column::new(
+            "a model that it does not have",
+            unknown_model,
+            |dialect| match dialect {
+                _ if is_of_2023(dialect) => "500 at Settings, named",
+                Dialect::V0_7 => "500 at Create, named",
+                _ => "400 at Create, named",
+            },
+        ),
+        Column::new("sharing with the authors", sharing, |_| "only if asked for"),
+        Column::new("kept, and resumed", resumed, |_| "goes on"),
+        Column::new(
+            "resumed with the cookie",
+            resumed_elsewhere,
+            |dialect| match dialect.is_tree() {
+                true => "goes on; for others 404 at History",
+                false => "goes on; for others 404 at Message",
+            },
+        ),
+        Column::new("a login is required", login, |dialect| match dialect {
+            Dialect::V0_9_6 | Dialect::Main => "at Settings",
+            _ => "at Create",
+        }),
+        Column::new(
+            "the cookie of a login",
+            cookie_of_a_login,
+            |_| "let in; others not",
+        ),
+        Column::new("a session that is forgotten", forgotten, |_| "goes on"),
+        Column::new("a hidden API", hidden_api, |dialect| match dialect {
+            Dialect::Main => "the first is answered; says EXPOSE_API",
+            _ if dialect.is_tree() => "says EXPOSE_API",
+            _ => "all are answered",
+        }),
+        Column::new("connections", connections, |dialect| match dialect {
+            // Its replies end by hanging up.
+            Dialect::V0_7 => "2 for one, 11 for ten",
+            _ => "1 for one, 1 for ten",
+        }),
+        Column::new(
+            "closed while idle",
+            closed_while_idle,
+            |_| "goes on, deleted",
+        ),
+    ]
+}
+
+fn models(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    match builder(&service).build()?.models() {
+        Ok(models) => {
+            let ids: Vec<&str> = models.iter().map(|model| &*model.id).collect();
+            check(ids == MODELS, format!("{ids:?}"))?;
+            Ok(format!("{} models", models.len()))
+        }
+        Err(Error::Http { status, .. }) => Ok(format!("there is none: {status}")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn default_model(dialect: Dialect) -> Cell {
+    let service = service(dialect).models(&["first", DEFAULT_MODEL]).start()?;
+    let client = builder(&service).build()?;
+    ask(&mut client.conversation()?, "Hi")?;
+    let create = service.requests().into_iter();
+    let mut create = create.filter(|seen| seen.path == "/conversation");
+    let body = create.next().ok_or("no conversation")?.text();
+    Ok(match body {
+        body if body.contains("\"first\"") => "the first of the list".into(),
+        body if body.contains(DEFAULT_MODEL) => "that of 2023".into(),
+        body => body,
+    })
+}
+
+fn unknown_model(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let client = builder(&service).model("no/such-model").build()?;
+    let error = client.conversation().err().ok_or("a conversation")?;
+    let named = match error.to_string().contains("no/such-model") {
+        true => "named",
+        false => "not named",
+    };
+    match error {
+        Error::Http { status, step, .. } => Ok(format!("{status} at {step:?}, {named}")),
+        error => Err(error.into()),
+    }
+}
+
+fn sharing(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    for share in [false, true] {
+        let client = builder(&service).share_with_model_authors(share);
+        client.build()?.conversation()?.close()?;
+    }
+    let shared: Vec<bool> = service.settings().iter().map(|known| known.share).collect();
+    Ok(match shared.as_slice() {
+        [false, true] => "only if asked for".into(),
+        other => format!("{other:?}"),
+    })
+}
+
+/// Goes on with a conversation of one message.
+fn go_on(client: &Client, service: &Service, id: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let mut conversation = client.resume(id)?;
+    check(conversation.id() == id, conversation.id())?;
+    let text = ask(&mut conversation, "Two")?;
+    check(text.ends_with("\"One\". (2 messages so far)"), text)?;
+    let history = history(service, &conversation.keep());
+    check(history.len() == 4, format!("{history:?}"))
+}
+
+fn resumed(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let client = builder(&service).build()?;
+    let mut conversation = client.conversation()?;
+    ask(&mut conversation, "One")?;
+    let id = conversation.keep();
+    go_on(&client, &service, &id)?;
+    client.resume(&id)?.close()?;
+    check(service.conversations() == 0, "not deleted")?;
+    Ok("goes on".into())
+}
+
+fn resumed_elsewhere(dialect: Dialect) -> Cell {
+    let service = service(dialect).cookie_name("my-chat").start()?;
+    let client = builder(&service).build()?;
+    let mut conversation = client.conversation()?;
+    ask(&mut conversation, "One")?;
+    let id = conversation.keep();
+    let cookie = client.cookie("my-chat").ok_or("no cookie")?;
+
+    let stranger = builder(&service).build()?;
+    let mut conversation = stranger.resume(&id)?;
+    let refused = conversation.send("Two")?.next().ok_or("nothing")?;
+    let refused = match refused {
+        Err(Error::Http { status, step, .. }) => format!("{status} at {step:?}"),
+        other => format!("{other:?}"),
+    };
+    check(conversation.close().is_err(), "deleted by a stranger")?;
+
+    let friend = builder(&service).cookie("my-chat", cookie).build()?;
+    go_on(&friend, &service, &id)?;
+    friend.resume(&id)?.close()?;
+    check(service.conversations() == 0, "not deleted")?;
+    Ok(format!("goes on; for others {refused}"))
+}
+
+fn login(dialect: Dialect) -> Cell {
+    let service = service(dialect).require_login(true).start()?;
+    match builder(&service).build()?.conversation() {
+        Err(Error::LoginRequired { step, .. }) => Ok(format!("at {step:?}")),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+/// Only one session is let in, at any step.
+fn cookie_of_a_login(dialect: Dialect) -> Cell {
+    let service = service(dialect).faults(|seen| {
+        let cookies = seen.header("cookie").unwrap_or_default();
+        let is_in = cookies.split("; ").any(|cookie| cookie == "hf-chat=secret");
+        (!is_in).then_some(Fault::Status(401, None))
+    });
+    let service = service.start()?;
+    let friend = builder(&service).cookie("hf-chat", "secret").build()?;
+    let mut conversation = friend.conversation()?;
+    ask(&mut conversation, "One")?;
+    ask(&mut conversation, "Two")?;
+    conversation.close()?;
+    let stranger = builder(&service).model(DEFAULT_MODEL).build()?;
+    match stranger.conversation() {
+        Err(Error::LoginRequired { .. }) => Ok("let in; others not".into()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+/// The service is started anew, and takes no message before the terms are accepted.
+fn forgotten(dialect: Dialect) -> Cell {
+    let forget = std::sync::atomic::AtomicBool::new(false);
+    let forget = std::sync::Arc::new(forget);
+    let service = service(dialect).faults({
+        let forget = forget.clone();
+        move |seen| {
+            let is_new = seen.method == "POST" && seen.path == "/conversation";
+            let is_it = is_new && forget.swap(false, std::sync::atomic::Ordering::SeqCst);
+            is_it.then(|| Fault::Answer {
+                status: 405,
+                content_type: "application/json",
+                body: "{\"error\":\"You need to accept the welcome modal first\"}".into(),
+            })
+        }
+    });
+    let service = service.start()?;
+    let client = builder(&service).build()?;
+    client.conversation()?.close()?;
+    forget.store(true, std::sync::atomic::Ordering::SeqCst);
+    let mut conversation = client.conversation()?;
+    ask(&mut conversation, "Hi")?;
+    check(
+        service.settings().len() == 2,
+        "the settings are not sent again",
+    )?;
+    Ok("goes on".into())
+}
+
+fn hidden_api(dialect: Dialect) -> Cell {
+    let service = service(dialect).hide_api(true).start()?;
+    let mut conversation = builder(&service).build()?.conversation()?;
+    let mut answered = 0;
+    let error = loop {
+        let reply: h2ogpt::Result<String> = conversation.send("Hi")?.collect();
+        match reply {
+            Ok(_) if answered == 2 => break None,
+            Ok(_) => answered += 1,
+            Err(error) => break Some(error.to_string()),
+        }
+    };
+    conversation.close()?;
+    check(service.conversations() == 0, "not deleted")?;
+    let says = |error: &String| error.contains("EXPOSE_API");
+    Ok(match (answered, error) {
+        (_, None) => "all are answered".into(),
+        (0, Some(error)) if says(&error) => "says EXPOSE_API".into(),
+        (1, Some(error)) if says(&error) => "the first is answered; says EXPOSE_API".into(),
+        other => format!("{other:?}"),
+    })
+}
+
+fn connections(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let client = builder(&service).build()?;
+    let mut counts = Vec::new();
+    for _ in 0..10 {
+        let mut conversation = client.conversation()?;
+        ask(&mut conversation, "Hi")?;
+        conversation.close()?;
+        counts.push(service.connections());
+    }
+    Ok(format!("{} for one, {} for ten", counts[0], counts[9]))
+}
+
+fn closed_while_idle(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let client = builder(&service).build()?;
+    let mut conversation = client.conversation()?;
+    service.close_idle_connections();
+    ask(&mut conversation, "One")?;
+    service.close_idle_connections();
+    let text = ask(&mut conversation, "Two")?;
+    check(text.contains("(2 messages so far)"), text)?;
+    service.close_idle_connections();
+    conversation.close()?;
+    check(service.conversations() == 0, "not deleted")?;
+    service.close_idle_connections();
+    ask(&mut client.conversation()?, "Three")?;
+    Ok("goes on, deleted".into())
+}

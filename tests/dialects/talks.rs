@@ -1,0 +1,277 @@
+//! What is said, and what the service remembers of it.
+
+use std::time::Duration;
+
+use h2ogpt::{Event, FinishReason};
+
+use crate::service::Dialect;
+use crate::{Cell, Column, ask, builder, check, history, is_of_2023, service};
+
+const EMOJI: &str = "😀 👩‍👩‍👧 naïve über 日本語 🏳️‍🌈";
+
+pub fn columns() -> Vec<Column> {
+    vec![
+        Column::new(
+            "one question, from settings to DELETE",
+            lifecycle,
+            |_| "answered, deleted",
+        ),
+        Column::new("below a base path", base_path, |_| "everything is below"),
+        Column::new("three messages", three_messages, |_| "6 in the history"),
+        Column::new("the answer of a kept conversation", kept, |_| "stored"),
+        Column::new("a system prompt", system_prompt, |dialect| match dialect {
+            Dialect::V0_3 => "ignored",
+            _ => "obeyed",
+        }),
+        Column::new("retry", retry, |_| "replaced: 2 in the history"),
+        Column::new(
+            "retry, and on",
+            retry_and_on,
+            |_| "goes on from the second try",
+        ),
+        Column::new("a web search", web_search, |dialect| {
+            match is_of_2023(dialect) {
+                true => "2 steps, 0 sources",
+                false => "3 steps, 2 sources",
+            }
+        }),
+        Column::new("an early drop, and on", early_drop, |_| "the next is whole"),
+        Column::new("cancelled, and on", cancelled, |_| "the next is whole"),
+        Column::new("characters of any size", emoji, |_| "whole"),
+        Column::new("a title", title, |dialect| match dialect.is_tree() {
+            true => "\"What is the meaning of\"",
+            false => "none",
+        }),
+        Column::new("why it ends", finish_reason, |dialect| {
+            match is_of_2023(dialect) {
+                true => "the end of the text",
+                false => "nothing is said",
+            }
+        }),
+    ]
+}
+
+fn lifecycle(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let client = builder(&service).build()?;
+    let mut conversation = client.conversation()?;
+    let text = ask(&mut conversation, "Hello, how are you?")?;
+    let expected =
+        "You said: \"Hello, how are you?\". This is the first message of our conversation.";
+    check(text == expected, text)?;
+    check(service.conversations() == 1, "no conversation")?;
+    conversation.close()?;
+    check(service.conversations() == 0, "not deleted")?;
+    Ok("answered, deleted".into())
+}
+
+fn base_path(dialect: Dialect) -> Cell {
+    let service = service(dialect).base_path("/chat/here").start()?;
+    let client = builder(&service).build()?;
+    let mut conversation = client.conversation()?;
+    ask(&mut conversation, "One")?;
+    ask(&mut conversation, "Two")?;
+    conversation.web_search("Three")?.next();
+    conversation.close()?;
+    check(service.conversations() == 0, "not deleted")?;
+    for seen in service.requests() {
+        check(seen.path.starts_with("/chat/here/"), seen.path)?;
+    }
+    Ok("everything is below".into())
+}
+
+fn three_messages(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let mut conversation = builder(&service).build()?.conversation()?;
+    ask(&mut conversation, "One")?;
+    ask(&mut conversation, "Two")?;
+    let third = ask(&mut conversation, "Three")?;
+    let expected = "Before that you said: \"Two\". (3 messages so far)";
+    check(third.contains(expected), third)?;
+    // Services that store an answer late have it when the conversation is left.
+    let history = history(&service, &conversation.keep());
+    let prompts = ["user: One", "user: Two", "user: Three"];
+    let asked: Vec<&String> = history.iter().step_by(2).collect();
+    check(asked == prompts, format!("{history:?}"))?;
+    let is_answered = |line: &String| line.starts_with("assistant: You said");
+    check(
+        history.iter().skip(1).step_by(2).all(is_answered),
+        format!("{history:?}"),
+    )?;
+    Ok(format!("{} in the history", history.len()))
+}
+
+fn kept(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let mut conversation = builder(&service).build()?.conversation()?;
+    let answer = ask(&mut conversation, "One")?;
+    let history = history(&service, &conversation.keep());
+    let expected = ["user: One".to_owned(), format!("assistant: {answer}")];
+    check(history == expected, format!("{history:?}"))?;
+    check(service.conversations() == 1, "deleted")?;
+    Ok("stored".into())
+}
+
+fn system_prompt(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let client = builder(&service).system_prompt("Be \"brief\".").build()?;
+    let mut conversation = client.conversation()?;
+    let first = ask(&mut conversation, "One")?;
+    let second = ask(&mut conversation, "Two")?;
+    let expected = "My instructions are: \"Be \"brief\".\".";
+    let obeyed = [first, second].map(|text| text.contains(expected));
+    Ok(match obeyed {
+        [true, true] => "obeyed",
+        [false, false] => "ignored",
+        _ => "obeyed in part",
+    }
+    .into())
+}
+
+fn retry(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let mut conversation = builder(&service).build()?.conversation()?;
+    let first = ask(&mut conversation, "One")?;
+    let mut reply = conversation.retry()?;
+    let second = reply.by_ref().collect::<h2ogpt::Result<String>>()?;
+    check(second == first + " This is the second try.", &*second)?;
+    drop(reply);
+    let third: String = conversation.retry()?.collect::<h2ogpt::Result<_>>()?;
+    check(third.ends_with(" This is the third try."), &*third)?;
+    let history = history(&service, &conversation.keep());
+    check(
+        history.last() == Some(&format!("assistant: {third}")),
+        format!("{history:?}"),
+    )?;
+    Ok(format!("replaced: {} in the history", history.len()))
+}
+
+fn retry_and_on(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let mut conversation = builder(&service).build()?.conversation()?;
+    ask(&mut conversation, "One")?;
+    let second: String = conversation.retry()?.collect::<h2ogpt::Result<_>>()?;
+    let next = ask(&mut conversation, "Two")?;
+    check(
+        next.ends_with("Before that you said: \"One\". (2 messages so far)"),
+        &*next,
+    )?;
+    let history = history(&service, &conversation.keep());
+    let expected = [
+        "user: One".to_owned(),
+        format!("assistant: {second}"),
+        "user: Two".to_owned(),
+        format!("assistant: {next}"),
+    ];
+    check(history == expected, format!("{history:?}"))?;
+    Ok("goes on from the second try".into())
+}
+
+fn web_search(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let mut conversation = builder(&service).build()?.conversation()?;
+    let mut reply = conversation.web_search("Who won?")?;
+    let mut steps = Vec::new();
+    let mut sources = Vec::new();
+    for event in reply.events() {
+        if let Event::WebSearch(step) = event? {
+            steps.push(step.message);
+            sources.extend(step.sources);
+        }
+    }
+    let text = reply.text().to_owned();
+    check(text.contains("I searched the web for \"Who won?\"."), text)?;
+    check(steps[0] == "Generating search query", &*steps[0])?;
+    check(steps[1].ends_with(": Who won?"), &*steps[1])?;
+    if let [first, ..] = sources.as_slice() {
+        check(first.link == "https://example.com/first", &*first.link)?;
+        check(first.title == "The first page found", &*first.title)?;
+    }
+    drop(reply);
+    let next = ask(&mut conversation, "And then?")?;
+    check(!next.contains("I searched"), next)?;
+    Ok(format!("{} steps, {} sources", steps.len(), sources.len()))
+}
+
+fn early_drop(dialect: Dialect) -> Cell {
+    let delay = Duration::from_millis(5);
+    let service = service(dialect).token_delay(delay).start()?;
+    let mut conversation = builder(&service).build()?.conversation()?;
+    let mut reply = conversation.send("Count to a million.")?;
+    let said = reply.by_ref().take(2).collect::<h2ogpt::Result<String>>()?;
+    check(
+        "You said: ".starts_with(said.trim_end()) || said == "You said:",
+        said,
+    )?;
+    drop(reply);
+    next_is_whole(&service, conversation)
+}
+
+fn cancelled(dialect: Dialect) -> Cell {
+    let delay = Duration::from_millis(5);
+    let service = service(dialect).token_delay(delay).start()?;
+    let mut conversation = builder(&service).build()?.conversation()?;
+    let mut reply = conversation.send("Count to a million.")?;
+    reply.next().ok_or("no token")??;
+    reply.canceller().cancel();
+    let error = reply.next().ok_or("no error")?.err().ok_or("a token")?;
+    check(
+        matches!(error, h2ogpt::Error::Cancelled { .. }),
+        error.to_string(),
+    )?;
+    drop(reply);
+    next_is_whole(&service, conversation)
+}
+
+fn next_is_whole(
+    service: &crate::service::Service,
+    mut conversation: h2ogpt::Conversation,
+) -> Cell {
+    let next = ask(&mut conversation, "And now?")?;
+    check(next.starts_with("You said: \"And now?\"."), next)?;
+    conversation.close()?;
+    check(service.conversations() == 0, "not deleted")?;
+    Ok("the next is whole".into())
+}
+
+fn emoji(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let mut conversation = builder(&service).build()?.conversation()?;
+    let text = ask(&mut conversation, EMOJI)?;
+    let expected = format!("You said: \"{EMOJI}\". This is the first message of our conversation.");
+    check(text == expected, text)?;
+    let history = history(&service, &conversation.keep());
+    check(history[0] == format!("user: {EMOJI}"), &*history[0])?;
+    Ok("whole".into())
+}
+
+fn title(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let mut conversation = builder(&service).build()?.conversation()?;
+    let mut reply = conversation.send("What is the meaning of life?")?;
+    let mut titles = Vec::new();
+    for event in reply.events() {
+        match event? {
+            Event::Title(title) => titles.push(title),
+            Event::Token(_) => {}
+            other => return Err(format!("{other:?}").into()),
+        }
+    }
+    Ok(match titles.as_slice() {
+        [] => "none".into(),
+        [title] => format!("{title:?}"),
+        more => format!("{more:?}"),
+    })
+}
+
+fn finish_reason(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let mut conversation = builder(&service).build()?.conversation()?;
+    let mut reply = conversation.send("Hi")?;
+    check(reply.all(|token| token.is_ok()), "an error")?;
+    Ok(match reply.finish_reason() {
+        Some(FinishReason::EndOfText) => "the end of the text".into(),
+        None => "nothing is said".into(),
+        other => format!("{other:?}"),
+    })
+}
