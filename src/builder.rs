@@ -11,7 +11,7 @@ use ureq::config::Config;
 use crate::client::Client;
 use crate::cookies::Jar;
 use crate::error::{Error, Result};
-use crate::http::{Exchange, Http, Observer, Timeouts};
+use crate::http::{Exchange, Http, Observer, Roots, Timeouts};
 use crate::origin::{self, DEFAULT_URL, Origin};
 use crate::parameters::Parameters;
 use crate::session::Session;
@@ -178,7 +178,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Certificates to trust, one or more in PEM format.
+    /// Certificates of authorities to trust too, one or more in PEM format: a server that they do
+    /// not verify may still be one that the default ones do. Which of the two it is turns out with
+    /// the first connection, and holds for the client from then on, also for an `https://` proxy
+    /// in between.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates = Some(pem.into());
         self
@@ -233,7 +236,9 @@ impl ClientBuilder {
             ));
         }
         self.parameters.validate()?;
-        let config = self.config(&origin)?;
+        let own = self.root_certificates.as_deref();
+        let config = self.config(&origin, own)?;
+        let default = own.map(|_| self.config(&origin, None)).transpose()?;
         let mut jar = Jar::default();
         for (name, value) in &self.cookies {
             jar.insert(name, value)?;
@@ -242,7 +247,7 @@ impl ClientBuilder {
         let http = Http {
             origin,
             timeouts,
-            config,
+            roots: Roots::new(config, default),
             cookies: Mutex::new(jar),
             observer: self.observer,
             idle: Mutex::new(Vec::new()),
@@ -275,8 +280,9 @@ impl ClientBuilder {
         })
     }
 
-    /// How ureq is to behave, for every agent of the client.
-    fn config(&self, origin: &Origin) -> Result<Config> {
+    /// How ureq is to behave, for every agent that trusts these root certificates, or else the
+    /// default ones.
+    fn config(&self, origin: &Origin, roots: Option<&[u8]>) -> Result<Config> {
         // ureq panics on a user agent that is no header.
         let printable = |byte| matches!(byte, b' '..=b'~');
         if self.user_agent.is_empty() || !self.user_agent.bytes().all(printable) {
@@ -309,7 +315,7 @@ impl ClientBuilder {
             ProxyChoice::None => config.proxy(None),
             ProxyChoice::Url(url) => config.proxy(Some(proxy(url)?)),
         };
-        Ok(tls::configure(config, self.root_certificates.as_deref())?.build())
+        Ok(tls::configure(config, roots)?.build())
     }
 }
 

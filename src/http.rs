@@ -2,7 +2,7 @@
 //!
 //! The only place where requests are made.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::Agent;
@@ -49,10 +49,42 @@ pub(crate) type Observer = dyn Fn(&Exchange<'_>) + Send + Sync;
 pub(crate) struct Http {
     pub(crate) origin: Origin,
     pub(crate) timeouts: Timeouts,
-    pub(crate) config: Config,
+    pub(crate) roots: Roots,
     pub(crate) cookies: Mutex<Jar>,
     pub(crate) observer: Option<Box<Observer>>,
     pub(crate) idle: Mutex<Vec<Agent>>,
+}
+
+/// How to connect, by the root certificates that are trusted: those of the caller, or the default
+/// ones. As ureq takes the one or the other, and not both, they are tried in this order.
+pub(crate) struct Roots {
+    first: Config,
+    second: Option<Config>,
+    /// Whether it was the second, once a connection was made. It stays with that.
+    settled: OnceLock<bool>,
+}
+
+impl Roots {
+    pub(crate) fn new(first: Config, second: Option<Config>) -> Self {
+        let settled = OnceLock::new();
+        Roots {
+            first,
+            second,
+            settled,
+        }
+    }
+
+    fn new_agent(&self) -> Agent {
+        match (&self.second, self.settled.get()) {
+            (Some(second), Some(true)) => second.new_agent(),
+            _ => self.first.new_agent(),
+        }
+    }
+
+    fn other_agent(&self) -> Option<Agent> {
+        let unsettled = self.settled.get().is_none();
+        Some(self.second.as_ref().filter(|_| unsettled)?.new_agent())
+    }
 }
 
 /// What is to be requested.
@@ -111,8 +143,8 @@ impl Connection {
     }
 
     fn agent(&mut self) -> Agent {
-        let config = &self.http.config;
-        let agent = self.agent.get_or_insert_with(|| config.new_agent());
+        let roots = &self.http.roots;
+        let agent = self.agent.get_or_insert_with(|| roots.new_agent());
         agent.clone()
     }
 
@@ -127,8 +159,7 @@ impl Connection {
     }
 
     fn call_within(&mut self, request: &Request<'_>, limit: Limit) -> Result<Answer> {
-        let agent = self.agent();
-        let response = self.run(&agent, request, limit)?;
+        let response = self.run(request, limit)?;
         Answer::read(&self.http.origin, request.step, limit, response)
     }
 
@@ -139,8 +170,7 @@ impl Connection {
         interrupt: &Arc<Interrupt>,
     ) -> Result<Stream> {
         let step = request.step;
-        let agent = self.agent();
-        let response = self.run(&agent, request, Limit::Reply)?;
+        let response = self.run(request, Limit::Reply)?;
         if !response.status().is_success() {
             return Err(Answer::read(&self.http.origin, step, Limit::Reply, response)?.error());
         }
@@ -164,13 +194,12 @@ impl Connection {
     }
 
     fn run(
-        &self,
-        agent: &Agent,
+        &mut self,
         request: &Request<'_>,
         limit: Limit,
     ) -> Result<ureq::http::Response<ureq::Body>> {
         let started = Instant::now();
-        let response = self.exchange(agent, request, limit);
+        let response = self.exchange_trusting(request, limit);
         if let Ok(response) = &response {
             let mut jar = lock(&self.http.cookies);
             for cookie in response.headers().get_all(header::SET_COOKIE) {
@@ -189,6 +218,38 @@ impl Connection {
             });
         }
         response
+    }
+
+    /// Tries the other root certificates if those in use do not verify the server, to which
+    /// nothing has been sent then. If both do not, the first error counts.
+    fn exchange_trusting(
+        &mut self,
+        request: &Request<'_>,
+        limit: Limit,
+    ) -> Result<ureq::http::Response<ureq::Body>> {
+        let agent = self.agent();
+        let first = self.exchange(&agent, request, limit);
+        let roots = &self.http.roots;
+        let other = match &first {
+            Ok(_) => {
+                let _ = roots.settled.set(false);
+                None
+            }
+            Err(error) => roots.other_agent().filter(|_| is_untrusted(error)),
+        };
+        let Some(other) = other else {
+            return first;
+        };
+        match self.exchange(&other, request, limit) {
+            Err(error) if is_untrusted(&error) => first,
+            second => {
+                if second.is_ok() {
+                    let _ = roots.settled.set(true);
+                }
+                self.agent = Some(other);
+                second
+            }
+        }
     }
 
     fn exchange(
@@ -244,6 +305,21 @@ impl Connection {
             Some(bytes) => agent.run(request.map(|()| bytes)),
         }
     }
+}
+
+/// Whether the server's certificate leads to no trusted root. Found out before a request is sent.
+fn is_untrusted(error: &Error) -> bool {
+    let Error::Network { source, .. } = error else {
+        return false;
+    };
+    // The types of rustls are not those of a dependency of this crate.
+    let is_of_rustls = source.to_string().contains("UnknownIssuer");
+    #[cfg(feature = "native-tls")]
+    if let Some(ureq::Error::NativeTls(_)) = source.downcast_ref() {
+        // Comes from the handshake alone.
+        return true;
+    }
+    is_of_rustls
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

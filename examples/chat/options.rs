@@ -26,7 +26,7 @@ Options:
   -s, --system TEXT        system prompt: instructions that the model answers under
   -o, --option NAME=VALUE  generation parameter, repeatable (VALUE is JSON, else a text)
   -x, --proxy URL          http://, https://, socks5:// or socks5h:// [default: the environment's]
-      --cacert FILE        trust the certificates in this PEM file [env: SSL_CERT_FILE]
+      --cacert FILE        trust the certificates in this PEM file too [env: SSL_CERT_FILE]
       --timeout SECONDS    longest wait for the next token [default: 120]
       --no-stream          print the reply when it is complete
   -w, --web-search         let the service search the web first
