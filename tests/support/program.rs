@@ -1,0 +1,273 @@
+//! The example programs as child processes.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::listener::lock;
+
+/// Longer than any program of a test runs; one that does is killed, and its test fails.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What the programs read of the environment. A test says itself what it wants of it.
+const VARIABLES: [&str; 11] = [
+    "H2OGPT_URL",
+    "H2OGPT_MODEL",
+    "H2OGPT_COOKIE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+];
+
+/// An example program with its arguments, not yet started.
+pub struct Program {
+    command: Command,
+    stdin: Vec<u8>,
+    stdout_limit: usize,
+}
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// The exit status; `None` if a signal ended it.
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Program {
+    pub fn chat() -> Program {
+        Program::example("chat")
+    }
+
+    pub fn ask() -> Program {
+        Program::example("ask")
+    }
+
+    /// `cargo test` builds the examples next to the tests.
+    fn example(name: &str) -> Program {
+        let mut path: PathBuf = env::current_exe().expect("the path of this test");
+        path.pop();
+        path.pop();
+        path.extend(["examples", name]);
+        path.set_extension(env::consts::EXE_EXTENSION);
+        assert!(
+            path.exists(),
+            "{} is missing: `cargo test` builds it, `cargo test --test` does not, \
+             `cargo build --examples` does",
+            path.display()
+        );
+        let mut command = Command::new(path);
+        for name in VARIABLES {
+            command.env_remove(name).env_remove(name.to_lowercase());
+        }
+        Program {
+            command,
+            stdin: Vec::new(),
+            stdout_limit: usize::MAX,
+        }
+    }
+
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Program {
+        self.command.arg(argument);
+        self
+    }
+
+    pub fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Program {
+        self.command.args(arguments);
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Program {
+        self.command.env(name, value);
+        self
+    }
+
+    /// What stands on standard input, which is empty otherwise.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Program {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// Closes standard output after so many bytes, as `head` does.
+    pub fn stdout_limit(mut self, bytes: usize) -> Program {
+        self.stdout_limit = bytes;
+        self
+    }
+
+    #[track_caller]
+    pub fn run(self) -> Finished {
+        self.start().finish()
+    }
+
+    pub fn start(mut self) -> Running {
+        let limit = self.stdout_limit;
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.spawn();
+        let stdout = Pipe::read(child.stdout.take().expect("standard output"), limit);
+        let stderr = Pipe::read(child.stderr.take().expect("standard error"), usize::MAX);
+        Running {
+            child,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// The same with standard error going where standard output goes, as with `2>&1`.
+    pub fn start_with_one_output(mut self) -> Running {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let copy = writer.try_clone().expect("the same pipe again");
+        self.command.stdout(copy).stderr(writer);
+        let limit = self.stdout_limit;
+        let child = self.spawn();
+        // The command holds the writing end of the pipe too.
+        drop(self.command);
+        Running {
+            child,
+            stdout: Pipe::read(reader, limit),
+            stderr: Pipe::read(io::empty(), 0),
+        }
+    }
+
+    fn spawn(&mut self) -> Child {
+        self.command.stdin(Stdio::piped());
+        let mut child = self.command.spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().expect("standard input");
+        let bytes = std::mem::take(&mut self.stdin);
+        // A program that fails early does not read it.
+        thread::spawn(move || drop(stdin.write_all(&bytes)));
+        child
+    }
+}
+
+/// A program at work. It is killed if it is dropped.
+pub struct Running {
+    child: Child,
+    stdout: Arc<Pipe>,
+    stderr: Arc<Pipe>,
+}
+
+impl Running {
+    /// Waits until standard output holds this.
+    #[track_caller]
+    pub fn wait_for_stdout(&self, text: &str) {
+        let arrived = self.stdout.wait_until(|state| state.text().contains(text));
+        assert!(arrived, "no {text:?} on standard output: {:?}", self.said());
+    }
+
+    /// What Ctrl-C does.
+    #[cfg(unix)]
+    pub fn interrupt(&self) {
+        // Built into every shell, other than the program of that name.
+        let kill = format!("kill -INT {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status();
+        assert!(status.expect("a shell").success(), "{kill}");
+    }
+
+    #[track_caller]
+    pub fn finish(mut self) -> Finished {
+        for pipe in [&self.stdout, &self.stderr] {
+            let ended = pipe.wait_until(|state| state.closed);
+            assert!(ended, "it does not end; so far: {:?}", self.said());
+        }
+        let deadline = Instant::now() + DEADLINE;
+        let status = loop {
+            match self.child.try_wait().expect("its status") {
+                Some(status) => break status,
+                None if Instant::now() > deadline => panic!("it does not end: {:?}", self.said()),
+                // It has closed its outputs, or lost them: the end is near.
+                None => thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        let (stdout, stderr) = self.said();
+        Finished {
+            status: status.code(),
+            stdout,
+            stderr,
+        }
+    }
+
+    fn said(&self) -> (String, String) {
+        let text = |pipe: &Pipe| lock(&pipe.state).text();
+        (text(&self.stdout), text(&self.stderr))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a thread has read of one of the program's outputs.
+#[derive(Default)]
+struct Pipe {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: Vec<u8>,
+    closed: bool,
+}
+
+impl State {
+    fn text(&self) -> String {
+        String::from_utf8(self.bytes.clone()).expect("the program speaks UTF-8")
+    }
+}
+
+impl Pipe {
+    /// Reads up to `limit` bytes, and then closes its end.
+    fn read(mut output: impl Read + Send + 'static, limit: usize) -> Arc<Pipe> {
+        let pipe = Arc::new(Pipe::default());
+        let shared = Arc::clone(&pipe);
+        thread::spawn(move || {
+            let (mut buffer, mut left) = ([0; 4096], limit);
+            while left > 0 {
+                let wanted = left.min(buffer.len());
+                match output.read(&mut buffer[..wanted]) {
+                    Ok(length @ 1..) => {
+                        left -= length;
+                        lock(&shared.state).bytes.extend(&buffer[..length]);
+                        shared.changed.notify_all();
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Ok(0) | Err(_) => break,
+                }
+            }
+            drop(output);
+            lock(&shared.state).closed = true;
+            shared.changed.notify_all();
+        });
+        pipe
+    }
+
+    /// `false` if that does not come in time.
+    fn wait_until(&self, wanted: impl Fn(&State) -> bool) -> bool {
+        let state = lock(&self.state);
+        let waiting = |state: &mut State| !wanted(state);
+        let waited = self.changed.wait_timeout_while(state, DEADLINE, waiting);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+}
+
+/// Writes a file for a program to read, whose name no other test may use.
+pub fn file(name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, contents).expect("a file for the test");
+    path
+}
