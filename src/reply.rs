@@ -214,7 +214,7 @@ impl<'c> Reply<'c> {
                 State::Reading(tokens) => {
                     let is_first = tokens.text().is_empty();
                     let event = tokens.next_event().transpose()?;
-                    return match is_first && self.is_echo() {
+                    return match self.is_echo(is_first) {
                         true => Err(self.end_with_echo()),
                         false => Ok(event),
                     };
@@ -238,15 +238,21 @@ impl<'c> Reply<'c> {
         Ok(())
     }
 
-    /// Whether the reply came in one piece that repeats the prompt, which is how some services
-    /// fail.
-    fn is_echo(&mut self) -> bool {
+    /// Whether the final text is not what was said, but the prompt, which is how some services
+    /// fail. `is_first` if nothing was said before it.
+    fn is_echo(&mut self, is_first: bool) -> bool {
         let State::Reading(tokens) = &self.state else {
             return false;
         };
-        let repeats = tokens.is_complete() && tokens.text().trim() == self.message.inputs.trim();
-        let dialect = self.conversation.get().session.dialect();
-        repeats && dialect.is_some_and(Dialect::fails_by_repeating)
+        tokens.is_complete()
+            && (is_first || tokens.replaced().is_some())
+            && tokens.text().trim() == self.message.inputs.trim()
+            && self
+                .conversation
+                .get()
+                .session
+                .dialect()
+                .is_some_and(Dialect::fails_by_repeating)
     }
 
     fn next_event(&mut self) -> Option<Result<Event>> {
@@ -265,14 +271,20 @@ impl<'c> Reply<'c> {
         event.transpose()
     }
 
-    /// Leaves a reply of which nothing was said.
+    /// Leaves a reply whose text is what was said before its end.
     fn end_with_echo(&mut self) -> Error {
+        let said = match &self.state {
+            State::Reading(tokens) => tokens.replaced().unwrap_or_default().to_owned(),
+            _ => String::new(),
+        };
         self.end(End::Broken);
+        let message = "it ended the reply by repeating the prompt".into();
+        let error = Error::server(message, None, None).with_partial(&said);
         self.state = State::Ended {
-            text: String::new(),
+            text: said,
             finish_reason: None,
         };
-        Error::server("the reply only repeats the prompt".into(), None, None)
+        error
     }
 
     /// Leaves the response: to be read to its end if the reply is complete, or else hanging up.

@@ -40,6 +40,8 @@ pub struct Tokens<R> {
     open: String,
     open_lines: usize,
     text: String,
+    /// What was streamed, if the final text is another one.
+    replaced: Option<String>,
     joiner: Joiner,
     finish_reason: Option<FinishReason>,
     /// The first thing that came and is no event, for the case that nothing else comes.
@@ -75,6 +77,7 @@ pub fn tokens<R: BufRead>(reader: R) -> Tokens<R> {
         open: String::new(),
         open_lines: 0,
         text: String::new(),
+        replaced: None,
         joiner: Joiner::default(),
         finish_reason: None,
         stray: None,
@@ -100,6 +103,11 @@ impl<R> Tokens<R> {
 }
 
 impl<R: BufRead> Tokens<R> {
+    /// What was streamed, if the final text is another one.
+    pub(crate) fn replaced(&self) -> Option<&str> {
+        self.replaced.as_deref()
+    }
+
     pub(crate) fn into_inner(self) -> R {
         self.lines.into_inner()
     }
@@ -225,12 +233,14 @@ impl<R: BufRead> Tokens<R> {
 
     /// Takes the final text, and returns what it adds to the tokens.
     fn conclude(&mut self, text: String, token: String) -> String {
-        let streamed = self.text.len();
         let said = std::mem::replace(&mut self.text, text);
-        let addition = self.text.get(streamed..).filter(|addition| {
-            self.text.starts_with(said.as_str()) && addition.starts_with(token.as_str())
-        });
-        addition.map_or(token, str::to_owned)
+        match self.text.strip_prefix(said.as_str()) {
+            Some(addition) if addition.starts_with(token.as_str()) => addition.to_owned(),
+            _ => {
+                self.replaced = Some(said + &token);
+                token
+            }
+        }
     }
 
     /// What it means that nothing more comes, while the final event has not come.

@@ -8,13 +8,11 @@ use crate::{Cell, Column, builder, check, service};
 pub fn columns() -> Vec<Column> {
     vec![
         Column::new("an error first", error_first, |dialect| match dialect {
-            Dialect::V0_7 => "Server: the reply only repeats the prompt",
+            Dialect::V0_7 => "Server: it ended the reply by repeating the prompt",
             _ => "Server: Model is overloaded",
         }),
         Column::new("an error after three tokens", error_later, |dialect| {
             match dialect {
-                // It has no word for an error, and ends with the prompt.
-                Dialect::V0_7 => "taken for the end, \"Hi there\"",
                 // They have tried twice.
                 Dialect::V0_9_6 | Dialect::Main => "Server, after 6 tokens",
                 _ => "Server, after 3 tokens",
