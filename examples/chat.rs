@@ -20,14 +20,13 @@ use interrupts::{Input, Interrupts};
 use options::{Command, Options};
 use output::Output;
 use service::Service;
-use status::Failure;
+use status::{Failure, one_line, say};
 
 fn main() -> ExitCode {
     let outcome = match options::parse() {
-        Ok(Command::Show(text)) => {
-            print!("{text}");
-            return ExitCode::SUCCESS;
-        }
+        Ok(Command::Show(text)) => io::stdout()
+            .write_all(text.as_bytes())
+            .map_err(Failure::from),
         Ok(Command::Chat(options)) => run(*options),
         Err(usage) => Err(usage),
     };
@@ -40,9 +39,7 @@ fn main() -> ExitCode {
 /// Everything that must be cleaned up is dropped here, before the process exits.
 fn run(mut options: Options) -> Result<(), Failure> {
     let demo = options.demo.map(|dialect| {
-        eprintln!(
-            "chat: a demonstration: the answers are made up in this program, without a model"
-        );
+        say("a demonstration: the answers are made up in this program, without a model");
         let service = Service::builder().dialect(dialect);
         service.token_delay(Duration::from_millis(40)).start()
     });
@@ -89,7 +86,7 @@ fn prompt(words: &str) -> Result<Option<String>, Failure> {
 fn list_models(client: &Client) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     for model in client.models()? {
-        writeln!(stdout, "{}", status::one_line(&model.id))?;
+        writeln!(stdout, "{}", one_line(&model.id))?;
     }
     Ok(())
 }
@@ -104,7 +101,7 @@ impl Chat {
     /// Turn after turn in one conversation, until the end of the input.
     fn run(&self) -> Result<(), Failure> {
         let mut conversation = None;
-        eprintln!("chat: /new begins anew, /retry asks again, /exit or Ctrl-D ends");
+        say("/new begins anew, /retry asks again, /exit or Ctrl-D ends");
         loop {
             let line = match self.interrupts.read_line("> ")? {
                 Input::Line(line) => line,
@@ -174,12 +171,9 @@ impl Chat {
 }
 
 fn report_search(step: &WebSearch) {
-    eprintln!("chat: web search: {}", status::one_line(&step.message));
+    say(format_args!("web search: {}", one_line(&step.message)));
     for source in &step.sources {
-        let (title, link) = (
-            status::one_line(&source.title),
-            status::one_line(&source.link),
-        );
-        eprintln!("chat:   {title} <{link}>");
+        let (title, link) = (one_line(&source.title), one_line(&source.link));
+        say(format_args!("  {title} <{link}>"));
     }
 }

@@ -41,8 +41,10 @@ impl Interrupts {
         let (sender, events) = mpsc::channel();
         let (handler, waker) = (Arc::clone(&shared), sender.clone());
         ctrlc::set_handler(move || {
-            eprintln!();
-            if handler.interrupted.swap(true, Ordering::SeqCst) {
+            let is_second = handler.interrupted.swap(true, Ordering::SeqCst);
+            // Ends the line with the ^C of the terminal.
+            let _ = writeln!(io::stderr());
+            if is_second {
                 process::exit(130);
             }
             let _ = waker.send(Event::Interrupt);
@@ -77,8 +79,7 @@ impl Interrupts {
 
     /// Asks for a line. A thread reads it, as a blocking read cannot be woken by Ctrl-C.
     pub fn read_line(&self, prompt: &str) -> Result<Input, Failure> {
-        eprint!("{prompt}");
-        io::stderr().flush()?;
+        let _ = write!(io::stderr(), "{prompt}");
         let sender = self.sender.clone();
         thread::spawn(move || {
             let mut line = String::new();
@@ -89,7 +90,7 @@ impl Interrupts {
             Event::Interrupt => Err(Failure::Interrupted),
             Event::Line(Ok(Some(line))) => Ok(Input::Line(line)),
             Event::Line(Ok(None)) => {
-                eprintln!();
+                let _ = writeln!(io::stderr());
                 Ok(Input::End)
             }
             Event::Line(Err(error)) => Err(Failure::other(error)),

@@ -8,7 +8,7 @@ use h2ogpt::{Client, DEFAULT_URL, Parameters};
 use lexopt::prelude::*;
 
 use crate::service::Dialect;
-use crate::status::Failure;
+use crate::status::{Failure, say};
 
 const HELP: &str = "\
 Asks a chat service, and prints the answer as it arrives.
@@ -162,10 +162,13 @@ impl Options {
             builder = builder.on_exchange(|exchange| {
                 let (method, path) = (exchange.method, exchange.path);
                 let elapsed = exchange.elapsed.as_millis();
-                match exchange.outcome {
-                    Ok(status) => eprintln!("chat: {method} {path}: {status} after {elapsed} ms"),
-                    Err(_) => eprintln!("chat: {method} {path}: no answer after {elapsed} ms"),
-                }
+                let outcome = match exchange.outcome {
+                    Ok(status) => status.to_string(),
+                    Err(_) => "no answer".to_owned(),
+                };
+                say(format_args!(
+                    "{method} {path}: {outcome} after {elapsed} ms"
+                ));
             });
         }
         Ok(builder.build()?)

@@ -1,7 +1,8 @@
 //! How the program fails: one line on standard error, and an exit status for scripts.
 
 use std::error::Error as _;
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use h2ogpt::Error;
@@ -43,9 +44,9 @@ impl Failure {
             Failure::Client(Error::Cancelled { .. })
             | Failure::Interrupted
             | Failure::OutputClosed => {}
-            Failure::Client(error) => eprintln!("chat: {}", described(error)),
-            Failure::Usage(message) => eprintln!("chat: {} (see --help)", one_line(message)),
-            Failure::Other(message) => eprintln!("chat: {}", one_line(message)),
+            Failure::Client(error) => say(described(error)),
+            Failure::Usage(message) => say(format_args!("{} (see --help)", one_line(message))),
+            Failure::Other(message) => say(one_line(message)),
         }
         self.status()
     }
@@ -92,6 +93,11 @@ impl From<lexopt::Error> for Failure {
     fn from(error: lexopt::Error) -> Self {
         Failure::Usage(error.to_string())
     }
+}
+
+/// Says something on standard error. Nobody may be listening there, which is no failure.
+pub fn say(message: impl Display) {
+    let _ = writeln!(io::stderr(), "chat: {message}");
 }
 
 /// An error with its causes, in one line.
