@@ -65,6 +65,10 @@ fn run(mut options: Options) -> Result<(), Failure> {
 
 /// The prompt of the command line and of standard input; none asks for an interactive chat.
 fn prompt(words: &str) -> Result<Option<String>, Failure> {
+    let words = match words.trim() {
+        "" => "",
+        _ => words,
+    };
     if io::stdin().is_terminal() {
         return Ok(Some(words.to_owned()).filter(|words| !words.is_empty()));
     }
@@ -165,7 +169,7 @@ impl Chat {
             // After an error too: what arrived is on standard output.
             output.print(reply.text())?;
         }
-        output.finish()?;
+        output.finish(outcome.is_ok())?;
         outcome
     }
 }

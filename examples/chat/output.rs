@@ -38,9 +38,9 @@ impl Output {
         Ok(())
     }
 
-    /// Ends the reply, if there was one.
-    pub fn finish(mut self) -> io::Result<()> {
-        if self.begun {
+    /// Ends the reply, if there is one: a complete one may be empty.
+    pub fn finish(mut self, is_complete: bool) -> io::Result<()> {
+        if self.begun || is_complete {
             writeln!(self.stdout)?;
         }
         self.stdout.flush()
