@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, PipeWriter, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -14,6 +14,10 @@ use super::listener::lock;
 
 /// Longer than any program of a test runs; one that does is killed, and its test fails.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What the chat program says of its demonstration, on standard error.
+pub const DEMO_NOTE: &str =
+    "chat: a demonstration: the answers are made up in this program, without a model\n";
 
 /// What the programs read of the environment. A test says itself what it wants of it.
 const VARIABLES: [&str; 11] = [
@@ -100,7 +104,7 @@ impl Program {
         self
     }
 
-    /// Closes standard output after so many bytes, as `head` does.
+    /// Closes standard output after so many bytes, as `head` does; with 0 before the start.
     pub fn stdout_limit(mut self, bytes: usize) -> Program {
         self.stdout_limit = bytes;
         self
@@ -111,42 +115,47 @@ impl Program {
         self.start().finish()
     }
 
-    pub fn start(mut self) -> Running {
-        let limit = self.stdout_limit;
-        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.spawn();
-        let stdout = Pipe::read(child.stdout.take().expect("standard output"), limit);
-        let stderr = Pipe::read(child.stderr.take().expect("standard error"), usize::MAX);
+    pub fn start(self) -> Running {
+        let (stdout, stdout_writer) = self.stdout();
+        let (stderr, stderr_writer) = io::pipe().expect("a pipe");
         Running {
-            child,
+            child: self.spawn(stdout_writer, stderr_writer),
             stdout,
-            stderr,
+            stderr: Pipe::read(stderr, usize::MAX),
         }
     }
 
     /// The same with standard error going where standard output goes, as with `2>&1`.
-    pub fn start_with_one_output(mut self) -> Running {
-        let (reader, writer) = io::pipe().expect("a pipe");
+    pub fn start_with_one_output(self) -> Running {
+        let (stdout, writer) = self.stdout();
         let copy = writer.try_clone().expect("the same pipe again");
-        self.command.stdout(copy).stderr(writer);
-        let limit = self.stdout_limit;
-        let child = self.spawn();
-        // The command holds the writing end of the pipe too.
-        drop(self.command);
         Running {
-            child,
-            stdout: Pipe::read(reader, limit),
+            child: self.spawn(writer, copy),
+            stdout,
             stderr: Pipe::read(io::empty(), 0),
         }
     }
 
-    fn spawn(&mut self) -> Child {
-        self.command.stdin(Stdio::piped());
-        let mut child = self.command.spawn().expect("the program starts");
+    /// A pipe for standard output, which is closed from the beginning if nothing of it is wanted.
+    fn stdout(&self) -> (Arc<Pipe>, PipeWriter) {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let pipe = match self.stdout_limit {
+            0 => {
+                drop(reader);
+                Pipe::read(io::empty(), 0)
+            }
+            limit => Pipe::read(reader, limit),
+        };
+        (pipe, writer)
+    }
+
+    fn spawn(mut self, stdout: PipeWriter, stderr: PipeWriter) -> Child {
+        let command = self.command.stdin(Stdio::piped());
+        let spawned = command.stdout(stdout).stderr(stderr).spawn();
+        let mut child = spawned.expect("the program starts");
         let mut stdin = child.stdin.take().expect("standard input");
-        let bytes = std::mem::take(&mut self.stdin);
         // A program that fails early does not read it.
-        thread::spawn(move || drop(stdin.write_all(&bytes)));
+        thread::spawn(move || drop(stdin.write_all(&self.stdin)));
         child
     }
 }
@@ -164,6 +173,13 @@ impl Running {
     pub fn wait_for_stdout(&self, text: &str) {
         let arrived = self.stdout.wait_until(|state| state.text().contains(text));
         assert!(arrived, "no {text:?} on standard output: {:?}", self.said());
+    }
+
+    /// The same of standard error.
+    #[track_caller]
+    pub fn wait_for_stderr(&self, text: &str) {
+        let arrived = self.stderr.wait_until(|state| state.text().contains(text));
+        assert!(arrived, "no {text:?} on standard error: {:?}", self.said());
     }
 
     /// What Ctrl-C does.

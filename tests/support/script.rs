@@ -55,8 +55,13 @@ pub fn begin(writer: &mut dyn Write, tokens: &[&str]) {
                 Transfer-Encoding: chunked\r\n\r\n";
     let _ = writer.write_all(head.as_bytes());
     for token in tokens {
-        let _ = writer.write_all(&chunk(event(token, false, "null")));
+        let _ = writer.write_all(&chunk(self::token(token)));
     }
+}
+
+/// The event of one token.
+pub fn token(text: &str) -> String {
+    event(text, false, "null")
 }
 
 /// The event that ends a reply, with its whole text.

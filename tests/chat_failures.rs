@@ -1,0 +1,388 @@
+//! The chat program when things go wrong: its exit status, and what it says.
+
+mod support;
+
+#[path = "../examples/service/mod.rs"]
+mod service;
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use service::{Dialect, Fault, Seen, Service};
+use support::http1::chunk;
+use support::program::{Finished, Program};
+use support::proxy::{Protocol, Proxy};
+use support::script;
+use support::server::{Server, Then};
+
+/// Where something goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    Settings,
+    Create,
+    Message,
+}
+
+impl At {
+    fn is(self, request: &Seen) -> bool {
+        match self {
+            At::Settings => request.path == "/settings",
+            At::Create => request.path == "/conversation" && request.method == "POST",
+            At::Message => request.is_message(),
+        }
+    }
+}
+
+fn failing(dialect: Dialect, at: At, fault: Fault) -> Service {
+    let service = Service::builder().dialect(dialect);
+    let service = service.faults(move |request| at.is(request).then(|| fault.clone()));
+    service.start().expect("a service")
+}
+
+fn chat(url: &str) -> Program {
+    Program::chat().args(["-u", url, "--timeout", "0.3", "Hi"])
+}
+
+fn answer(status: u16, content_type: &'static str, body: &str) -> Fault {
+    Fault::Answer {
+        status,
+        content_type,
+        body: body.to_owned(),
+    }
+}
+
+/// One line for people, with nothing in it that steers a terminal.
+#[track_caller]
+fn assert_is_one_line(ended: &Finished) {
+    let line = ended
+        .stderr
+        .strip_prefix("chat: ")
+        .and_then(|rest| rest.strip_suffix('\n'));
+    let is_plain = line.is_some_and(|line| !line.is_empty() && !line.contains(char::is_control));
+    assert!(is_plain, "{ended:?}");
+}
+
+#[test]
+fn every_failure_has_its_exit_status_and_says_at_which_step_and_why() {
+    use At::*;
+    let late = || Fault::Delay(Duration::from_secs(60));
+    let json = |status, message| {
+        let body = format!(r#"{{"message":"{message}"}}"#);
+        answer(status, "application/json", &body)
+    };
+    let html = "<html><head><title>Bad</title></head><body><h1>Gateway</h1></body></html>";
+    let nothing = "";
+    // What arrives before the fault, of a reply that begins: You said: "Hi". This is
+    let three = "You said: \"Hi\".\n";
+    let table = [
+        (
+            Message,
+            Fault::Status(429, Some(7)),
+            5,
+            nothing,
+            ["429", "7 s"],
+        ),
+        (
+            Create,
+            Fault::Status(429, None),
+            5,
+            nothing,
+            ["429", "creating"],
+        ),
+        (
+            Settings,
+            Fault::Status(429, None),
+            5,
+            nothing,
+            ["429", "terms"],
+        ),
+        (
+            Message,
+            json(503, "Model is overloaded"),
+            4,
+            nothing,
+            ["503", "Model is overloaded"],
+        ),
+        (
+            Message,
+            answer(502, "text/html", html),
+            4,
+            nothing,
+            ["502", "Bad Gateway"],
+        ),
+        (
+            Create,
+            json(410, "Model is gone"),
+            4,
+            nothing,
+            ["creating", "Model is gone"],
+        ),
+        (
+            Create,
+            json(401, "Who are you?"),
+            4,
+            nothing,
+            ["creating", "login"],
+        ),
+        (
+            Settings,
+            json(413, "Too much"),
+            4,
+            nothing,
+            ["terms", "Too much"],
+        ),
+        (
+            Message,
+            Fault::ErrorEvent(0),
+            4,
+            nothing,
+            ["error", "error"],
+        ),
+        (Message, Fault::ErrorEvent(3), 4, three, ["error", "error"]),
+        (
+            Settings,
+            Fault::Hangup,
+            3,
+            nothing,
+            ["not reached", "terms"],
+        ),
+        (
+            Create,
+            Fault::Hangup,
+            3,
+            nothing,
+            ["not reached", "creating"],
+        ),
+        (Message, Fault::Hangup, 3, nothing, ["not reached", "reply"]),
+        (Message, Fault::Reset, 3, nothing, ["not reached", "reply"]),
+        (Settings, late(), 3, nothing, ["in time", "terms"]),
+        (Create, late(), 3, nothing, ["in time", "creating"]),
+        (Message, late(), 3, nothing, ["in time", "timeout_token"]),
+        (
+            Message,
+            Fault::Stall(0),
+            3,
+            nothing,
+            ["in time", "timeout_token"],
+        ),
+        (
+            Message,
+            Fault::Stall(3),
+            6,
+            three,
+            ["in time", "timeout_token"],
+        ),
+        (Message, Fault::Cut(3), 6, three, ["broke off", "end"]),
+        (Message, Fault::Cut(0), 6, nothing, ["broke off", "end"]),
+        (
+            Message,
+            Fault::CutMidEvent(3),
+            6,
+            three,
+            ["broke off", "end"],
+        ),
+        (Message, Fault::NoFinal(3), 6, three, ["broke off", "end"]),
+        (
+            Create,
+            answer(200, "text/html", html),
+            1,
+            nothing,
+            ["conversationId", "Bad Gateway"],
+        ),
+    ];
+    for (at, fault, status, stdout, words) in table {
+        for option in [None, Some("--no-stream")] {
+            let service = failing(Dialect::V0_5, at, fault.clone());
+            let ended = chat(service.url()).args(option).run();
+            let case = format!("{fault:?} at {at:?}, {option:?}: {ended:?}");
+            assert_eq!(
+                (ended.status, &*ended.stdout),
+                (Some(status), stdout),
+                "{case}"
+            );
+            assert_is_one_line(&ended);
+            for word in words {
+                assert!(ended.stderr.contains(word), "no {word:?}: {case}");
+            }
+            if fault != late() {
+                assert_eq!(service.conversations(), 0, "left behind: {case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn failures_of_todays_servers_have_the_same_exit_status() {
+    let table = [
+        (Fault::ErrorEvent(0), 4),
+        (Fault::ErrorEvent(3), 4),
+        (Fault::Cut(3), 6),
+        (Fault::NoFinal(3), 6),
+        (Fault::Stall(3), 6),
+        (Fault::Status(429, None), 5),
+    ];
+    for dialect in [Dialect::V0_8, Dialect::Main] {
+        for (fault, status) in &table {
+            let service = failing(dialect, At::Message, fault.clone());
+            let ended = chat(service.url()).run();
+            let case = format!("{fault:?} of {dialect}: {ended:?}");
+            assert_eq!(ended.status, Some(*status), "{case}");
+            assert_eq!(
+                ended.stdout.is_empty(),
+                !ended.stdout.ends_with('\n'),
+                "{case}"
+            );
+            assert_is_one_line(&ended);
+            assert_eq!(service.conversations(), 0, "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_service_that_wants_a_login_or_hides_its_api_is_a_refusal() {
+    for dialect in [Dialect::V0_5, Dialect::V0_8, Dialect::Main] {
+        let service = Service::builder().dialect(dialect).require_login(true);
+        let service = service.start().expect("a service");
+        let ended = chat(service.url()).run();
+        assert_eq!(
+            (ended.status, &*ended.stdout),
+            (Some(4), ""),
+            "{dialect}: {ended:?}"
+        );
+        assert!(ended.stderr.contains("login"), "{dialect}: {ended:?}");
+        assert_is_one_line(&ended);
+    }
+    let service = Service::builder().dialect(Dialect::V0_8).hide_api(true);
+    let service = service.start().expect("a service");
+    let ended = chat(service.url()).run();
+    assert_eq!(ended.status, Some(4), "{ended:?}");
+    assert!(ended.stderr.contains("EXPOSE_API"), "{ended:?}");
+    assert_eq!(service.conversations(), 0);
+}
+
+#[test]
+fn where_nobody_listens_is_a_network_error() {
+    // Bound, so that nobody else gets the port, and with no listener behind it in the end.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("its address"));
+    drop(listener);
+    for arguments in [&["-m", "model"][..], &["--list-models"]] {
+        let ended = chat(&url).args(arguments).run();
+        assert_eq!((ended.status, &*ended.stdout), (Some(3), ""), "{ended:?}");
+        assert!(ended.stderr.contains("not reached"), "{ended:?}");
+        assert_is_one_line(&ended);
+    }
+}
+
+#[test]
+fn the_ask_program_fails_too_and_says_why() {
+    let service = failing(Dialect::V0_5, At::Message, Fault::Cut(3));
+    let ended = Program::ask()
+        .env("H2OGPT_URL", service.url())
+        .arg("Hi")
+        .run();
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.stdout.starts_with("You said: \"Hi\"."), "{ended:?}");
+    assert!(ended.stderr.starts_with("Error: "), "{ended:?}");
+    assert_eq!(service.conversations(), 0);
+}
+
+/// Turns text red, sets the window's title, moves the cursor, rings.
+const STEERING: &str = "\u{1b}[31mred\u{1b}]0;title\u{7}\r\n\u{9b}2Jup\u{8}\u{7f}";
+/// The same inside JSON.
+const STEERING_JSON: &str = r"\u001b[31mred\u001b]0;title\u0007\r\n\u009b2Jup\u0008\u007f";
+
+#[test]
+fn what_a_server_says_cannot_steer_the_terminal() {
+    let message = format!(r#"{{"message":"{STEERING_JSON}"}}"#);
+    let models = format!(r#"[{{"id":"one{STEERING_JSON}"}}]"#);
+    let faults = [
+        (At::Message, answer(500, "text/plain", STEERING)),
+        (At::Message, answer(500, "application/json", &message)),
+        (At::Create, answer(200, "text/plain", STEERING)),
+        (At::Settings, answer(418, "application/json", &message)),
+    ];
+    for (at, fault) in faults {
+        let service = failing(Dialect::V0_5, at, fault);
+        let ended = chat(service.url()).run();
+        assert_ne!(ended.status, Some(0), "{ended:?}");
+        assert!(ended.stderr.contains("red"), "{ended:?}");
+        assert_is_one_line(&ended);
+    }
+
+    let in_the_stream =
+        format!("data:{{\"error\":\"{STEERING_JSON}\",\"error_type\":\"a\\u001bb\"}}\n\n");
+    let no_json = format!("data:{{{STEERING}\n\n");
+    for event in [in_the_stream, no_json] {
+        let server = Server::start(script::service(move |_, writer| {
+            script::begin(writer, &["Hello"]);
+            let _ = writer.write_all(&chunk(&event));
+            Then::Close
+        }));
+        let ended = chat(&server.url()).run();
+        assert_eq!(ended.stdout, "Hello\n", "{ended:?}");
+        assert_is_one_line(&ended);
+    }
+
+    let list = Service::builder().faults(move |request| {
+        (request.path == "/api/models").then(|| answer(200, "application/json", &models))
+    });
+    let list = list.start().expect("a service");
+    let ended = Program::chat()
+        .args(["-u", list.url(), "--list-models"])
+        .run();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let line = ended.stdout.strip_suffix('\n').expect("a line");
+    assert!(!line.contains(char::is_control), "{ended:?}");
+}
+
+#[test]
+fn verbose_output_names_every_request_and_no_secret() {
+    let proxy = Proxy::start_with_credentials(Protocol::Http, "ada", "pr0xy-pass");
+    let secrets = [
+        "s3cret",
+        "t0psecret",
+        "pr0xy-pass",
+        "c3VlOn",
+        "YWRhOn",
+        script::SESSION,
+    ];
+    let run = |server: &Server| {
+        let url = server.url().replace("http://", "http://sue:s3cret@");
+        let program = Program::chat().args(["-v", "-u", &url, "-m", "model", "Hi"]);
+        let program = program.args(["-x", &proxy.url_with("ada", "pr0xy-pass")]);
+        program.env("H2OGPT_COOKIE", "hf-chat=t0psecret").run()
+    };
+
+    let server = Server::start(script::replies(&["Hello"]));
+    let ended = run(&server);
+    assert_eq!(
+        (ended.status, &*ended.stdout),
+        (Some(0), "Hello\n"),
+        "{ended:?}"
+    );
+    let requests = server.requests();
+    assert_eq!(ended.stderr.lines().count(), requests.len(), "{ended:?}");
+    for (line, step) in ended.stderr.lines().zip(script::steps(&requests)) {
+        assert!(
+            line.starts_with(&format!("chat: {step}: 200 after ")),
+            "{line}"
+        );
+    }
+    let credentials = requests[0].header("authorization");
+    assert_eq!(credentials, Some("Basic c3VlOnMzY3JldA=="));
+    assert_eq!(requests[0].header("cookie"), Some("hf-chat=t0psecret"));
+
+    let refusing = Server::start(script::service(|_, _| Then::Reset));
+    let refused = run(&refusing);
+    assert_eq!(refused.status, Some(3), "{refused:?}");
+    assert!(refused.stderr.contains("no answer after"), "{refused:?}");
+    proxy.stop();
+    let unreached = run(&refusing);
+    assert_eq!(unreached.status, Some(3), "{unreached:?}");
+    for secret in secrets {
+        for ended in [&ended, &refused, &unreached] {
+            assert!(!ended.stderr.contains(secret), "{secret}: {ended:?}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The chat program and Ctrl-C.
+
+#![cfg(unix)]
+
+mod support;
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use support::http1::Request;
+use support::listener::lock;
+use support::program::{Finished, Program, Running};
+use support::script;
+use support::server::{Server, Then};
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn start(server: &Server, options: &[&str]) -> Running {
+    let program = Program::chat().args(["-u", &server.url(), "-m", "model", "Hi"]);
+    program.args(options).start()
+}
+
+/// A server that answers the requests that `is_late` picks only when it is told to.
+fn holding(
+    is_late: impl Fn(&Request) -> bool + Send + Sync + 'static,
+    reply: &'static [&'static str],
+) -> (Server, Sender<()>) {
+    let (go_on, told): (Sender<()>, Receiver<()>) = mpsc::channel();
+    let told = Arc::new(Mutex::new(told));
+    let handler = script::service(move |_, writer| {
+        if !reply.is_empty() {
+            script::begin(writer, reply);
+        }
+        Then::Hold
+    });
+    let server = Server::start(move |request, writer| {
+        if is_late(request) {
+            let _ = lock(&told).recv_timeout(SOON);
+        }
+        handler(request, writer)
+    });
+    (server, go_on)
+}
+
+#[track_caller]
+fn wait_for(server: &Server, what: &str, wanted: impl Fn(&Request) -> bool) {
+    let arrived = server.wait_for(|requests| requests.iter().any(&wanted), SOON);
+    let steps = script::steps(&server.requests());
+    assert!(arrived, "no {what} among {steps:?}");
+}
+
+fn is_message(request: &Request) -> bool {
+    request.method == "POST" && request.path.ends_with(script::CONVERSATION)
+}
+
+#[track_caller]
+fn assert_interrupted(ended: &Finished, stdout: &str) {
+    assert_eq!(
+        (ended.status, &*ended.stdout),
+        (Some(130), stdout),
+        "{ended:?}"
+    );
+    // The line of the ^C ends, and nothing needs to be explained.
+    assert_eq!(ended.stderr, "\n", "{ended:?}");
+}
+
+#[test]
+fn while_the_answer_is_awaited_it_ends_the_program_and_deletes_the_conversation() {
+    let (server, _) = holding(|_| false, &[]);
+    let running = start(&server, &[]);
+    wait_for(&server, "message", is_message);
+    let started = Instant::now();
+    running.interrupt();
+    assert_interrupted(&running.finish(), "");
+    assert!(script::is_deleted(&server.requests()));
+    assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
+}
+
+#[test]
+fn in_the_middle_of_a_reply_it_leaves_what_had_arrived_and_a_newline() {
+    let (server, _) = holding(|_| false, &["Hello", " the"]);
+    let running = start(&server, &[]);
+    running.wait_for_stdout("Hello the");
+    running.interrupt();
+    assert_interrupted(&running.finish(), "Hello the\n");
+    assert!(script::is_deleted(&server.requests()));
+}
+
+#[test]
+fn without_streaming_it_prints_what_had_arrived_too() {
+    let (sent, arrived) = mpsc::channel();
+    let sent = Mutex::new(sent);
+    let server = Server::start(script::service(move |_, writer| {
+        script::begin(writer, &["Hello", " the"]);
+        let _ = lock(&sent).send(());
+        Then::Hold
+    }));
+    let running = start(&server, &["--no-stream"]);
+    arrived.recv_timeout(SOON).expect("a message");
+    running.interrupt();
+    let ended = running.finish();
+    assert_eq!(ended.status, Some(130), "{ended:?}");
+    // What was sent may not have been read yet.
+    let possible = ["", "Hello\n", "Hello the\n"];
+    assert!(possible.contains(&&*ended.stdout), "{ended:?}");
+    assert!(script::is_deleted(&server.requests()));
+}
+
+#[test]
+fn while_the_conversation_is_created_it_deletes_it_before_anything_is_asked() {
+    let is_create = |request: &Request| request.path == "/conversation";
+    let (server, go_on) = holding(is_create, &["Hello"]);
+    let running = start(&server, &[]);
+    wait_for(&server, "create", is_create);
+    running.interrupt();
+    running.wait_for_stderr("\n");
+    go_on.send(()).expect("the server listens");
+    assert_interrupted(&running.finish(), "");
+    let requests = server.requests();
+    assert!(
+        !requests.iter().any(is_message),
+        "{:?}",
+        script::steps(&requests)
+    );
+    assert!(script::is_deleted(&requests));
+}
+
+#[test]
+fn the_second_one_ends_the_program_at_once() {
+    let is_delete = |request: &Request| request.method == "DELETE";
+    let (server, go_on) = holding(is_delete, &["Hello"]);
+    let running = start(&server, &[]);
+    running.wait_for_stdout("Hello");
+    running.interrupt();
+    wait_for(&server, "DELETE", is_delete);
+    let started = Instant::now();
+    running.interrupt();
+    let ended = running.finish();
+    // The DELETE alone would have taken 5 s.
+    assert!(
+        started.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(
+        (ended.status, &*ended.stdout),
+        (Some(130), "Hello\n"),
+        "{ended:?}"
+    );
+    drop(go_on);
+}

@@ -1,0 +1,212 @@
+//! The chat program: what it asks, and what it prints.
+
+mod support;
+
+use std::sync::Mutex;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use support::http1::{LAST_CHUNK, Request, chunk};
+use support::listener::lock;
+use support::program::Program;
+use support::script;
+use support::server::{Server, Then};
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn chat(server: &Server) -> Program {
+    Program::chat().args(["-u", &server.url(), "-m", "model"])
+}
+
+/// What was asked, from the message that the server got.
+fn inputs(requests: &[Request]) -> Option<String> {
+    let message = format!("/conversation/{}", script::CONVERSATION);
+    let is_message = |request: &&Request| request.method == "POST" && request.path == message;
+    let request = requests.iter().find(is_message)?;
+    let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+    Some(body["inputs"].as_str().expect("inputs").to_owned())
+}
+
+#[test]
+fn a_reply_is_printed_without_leading_white_space_and_ends_in_one_newline() {
+    let table: [(&[&str], &str); 10] = [
+        (&["Hello"], "Hello\n"),
+        (&[" Hello", " there", "."], "Hello there.\n"),
+        (&["\n", " \n\t", "", "  Hello"], "Hello\n"),
+        (&["Hello\n", "\n", "\n\n"], "Hello\n"),
+        (&["a\n", "\n", "b\n\nc\n"], "a\n\nb\n\nc\n"),
+        (&["Hello ", " "], "Hello  \n"),
+        (&["  indented\n", "  code"], "indented\n  code\n"),
+        (&["Grüße ", "🦀", "\u{2028}!"], "Grüße 🦀\u{2028}!\n"),
+        (&[], "\n"),
+        (&[" \n", "\n"], "\n"),
+    ];
+    for (tokens, expected) in table {
+        let server = Server::start(script::replies(tokens));
+        for options in [&[][..], &["--no-stream"]] {
+            let ended = chat(&server).args(options).arg("Hi").run();
+            let case = format!("{tokens:?} with {options:?}: {ended:?}");
+            assert_eq!(ended.stdout, expected, "{case}");
+            assert_eq!((ended.status, &*ended.stderr), (Some(0), ""), "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_token_is_printed_before_the_next_one_is_there() {
+    let (go_on, told) = mpsc::channel();
+    let told = Mutex::new(told);
+    let server = Server::start(script::service(move |_, writer| {
+        script::begin(writer, &["Hello"]);
+        if lock(&told).recv_timeout(SOON).is_err() {
+            return Then::Close;
+        }
+        let _ = writer.write_all(&chunk(script::last_event("Hello")));
+        let _ = writer.write_all(LAST_CHUNK);
+        Then::KeepAlive
+    }));
+    let running = chat(&server).arg("Hi").start();
+    running.wait_for_stdout("Hello");
+    go_on.send(()).expect("the server listens");
+    let ended = running.finish();
+    assert_eq!(
+        (ended.status, &*ended.stdout),
+        (Some(0), "Hello\n"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn the_prompt_is_made_of_words_and_of_standard_input() {
+    let table: [(&[&str], &str, &str); 9] = [
+        (&["Hi"], "", "Hi"),
+        (&["What", "is", "a  monad?"], "", "What is a  monad?"),
+        (
+            &["Summarise this:"],
+            "the notes\n",
+            "Summarise this:\n\nthe notes",
+        ),
+        (
+            &["Summarise", "this:"],
+            "a\n\nb\r\n\n",
+            "Summarise this:\n\na\n\nb",
+        ),
+        (
+            &[],
+            "a question\nof two lines\n",
+            "a question\nof two lines",
+        ),
+        (&[], "  indented", "  indented"),
+        (&["Hi"], " \n\n", "Hi"),
+        (&["Grüße,", "🦀"], "ö\n", "Grüße, 🦀\n\nö"),
+        (&["--", "-v", "--help"], "", "-v --help"),
+    ];
+    for (words, stdin, expected) in table {
+        let server = Server::start(script::replies(&["Hello"]));
+        let ended = chat(&server).args(words).stdin(stdin).run();
+        assert_eq!(ended.status, Some(0), "{words:?}, {stdin:?}: {ended:?}");
+        assert_eq!(inputs(&server.requests()).as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn a_long_standard_input_arrives_whole() {
+    let server = Server::start(script::replies(&["Hello"]));
+    let text = "All work and no play.\n".repeat(10_000);
+    let ended = chat(&server).stdin(text.as_bytes()).run();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert_eq!(inputs(&server.requests()).as_deref(), Some(text.trim_end()));
+}
+
+#[test]
+fn without_a_prompt_nothing_is_sent() {
+    let table: [(&[&str], &[u8], &str); 5] = [
+        (&[], b"", "no prompt"),
+        (&[], b" \n\t\n", "no prompt"),
+        (&["", ""], b"", "prompt"),
+        (&[], b"caf\xe9\n", "standard input"),
+        (&["Hi"], b"\xff\xfe", "standard input"),
+    ];
+    for (words, stdin, reason) in table {
+        let server = Server::start(script::replies(&["Hello"]));
+        let ended = chat(&server).args(words).stdin(stdin).run();
+        let case = format!("{words:?}, {stdin:?}: {ended:?}");
+        assert_eq!((ended.status, &*ended.stdout), (Some(2), ""), "{case}");
+        assert!(ended.stderr.contains(reason), "{case}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{case}");
+        assert_eq!(server.requests().len(), 0, "{case}");
+    }
+}
+
+/// A reply that does not end as long as somebody reads it.
+fn endless() -> Server {
+    Server::start(script::service(|_, writer| {
+        script::begin(writer, &["Hello"]);
+        let event = chunk(script::token(" again"));
+        while writer.write_all(&event).is_ok() {}
+        Then::Close
+    }))
+}
+
+#[test]
+fn a_reader_that_has_enough_ends_the_program_quietly() {
+    let server = endless();
+    let ended = chat(&server).arg("Hi").stdout_limit(5).run();
+    assert_eq!(ended.stdout, "Hello");
+    assert_eq!((ended.status, &*ended.stderr), (Some(0), ""));
+    assert!(script::is_deleted(&server.requests()));
+}
+
+#[test]
+fn a_reader_of_everything_that_has_enough_ends_the_program_quietly_too() {
+    let server = endless();
+    let program = chat(&server).args(["-v", "Hi"]).stdout_limit(5);
+    let ended = program.start_with_one_output().finish();
+    assert_eq!((ended.status, &*ended.stdout), (Some(0), "chat:"));
+    assert!(script::is_deleted(&server.requests()));
+}
+
+#[test]
+fn output_that_nobody_reads_is_no_failure() {
+    let server = Server::start(script::replies(&["Hello"]));
+    let programs = [
+        ("a reply", chat(&server).arg("Hi")),
+        ("a whole reply", chat(&server).args(["--no-stream", "Hi"])),
+        ("help", Program::chat().arg("--help")),
+        ("version", Program::chat().arg("--version")),
+        (
+            "models",
+            Program::chat().args(["--demo=main", "--list-models"]),
+        ),
+    ];
+    for (case, program) in programs {
+        let ended = program.stdout_limit(0).run();
+        let said = ended.stderr.replace(support::program::DEMO_NOTE, "");
+        assert_eq!((ended.status, &*said), (Some(0), ""), "{case}: {ended:?}");
+    }
+    let requests = server.requests();
+    let deleted = requests.iter().filter(|request| request.method == "DELETE");
+    assert_eq!(deleted.count(), 2);
+}
+
+#[test]
+fn the_ask_program_prints_the_reply_to_its_arguments() {
+    let server = Server::start(script::replies(&["Hello", " there"]));
+    let program = Program::ask().env("H2OGPT_URL", server.url());
+    let ended = program
+        .env("H2OGPT_MODEL", "some/model")
+        .args(["Hi", "you"])
+        .run();
+    assert_eq!(
+        (ended.status, &*ended.stdout),
+        (Some(0), "Hello there\n"),
+        "{ended:?}"
+    );
+    let requests = server.requests();
+    assert_eq!(inputs(&requests).as_deref(), Some("Hi you"));
+    let settings = String::from_utf8_lossy(&requests[0].body).into_owned();
+    assert!(settings.contains("activeModel=some%2Fmodel"), "{settings}");
+    assert!(script::is_deleted(&requests));
+}
