@@ -44,7 +44,7 @@ impl Client {
     ///
     /// [`Error::Network`], [`Error::Timeout`], [`Error::Http`] if the service refuses,
     /// [`Error::LoginRequired`], [`Error::Protocol`] if it answers something else. In an error
-    /// of [`Step::Created`] the service has created a conversation, but its id did not arrive: it
+    /// of [`Step::Created`](crate::Step::Created) the service has created a conversation, but its id did not arrive: it
     /// cannot be deleted.
     pub fn conversation(&self) -> Result<Conversation> {
         Conversation::create(&self.session)
@@ -53,7 +53,7 @@ impl Client {
     /// Goes on with a conversation that was left on the service by
     /// [`Conversation::keep`]. It belongs to the session that created it: to go on with it in
     /// another process, pass that session's cookie (see [`cookie`](Client::cookie)) to
-    /// [`ClientBuilder::cookie`]. When it is closed or dropped it is deleted, like any other.
+    /// [`ClientBuilder::cookie`](crate::ClientBuilder::cookie). When it is closed or dropped it is deleted, like any other.
     ///
     /// Sends `POST /settings` once per session, and does not ask whether the conversation is
     /// there: its first message will show.
