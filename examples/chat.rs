@@ -14,7 +14,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use h2ogpt::{Client, Conversation, Event, Reply, WebSearch};
+use h2ogpt::{Client, Conversation, DEFAULT_URL, Event, Reply, WebSearch};
 
 use interrupts::{Input, Interrupts};
 use options::{Command, Options};
@@ -27,6 +27,9 @@ fn main() -> ExitCode {
         Ok(Command::Show(text)) => io::stdout()
             .write_all(text.as_bytes())
             .map_err(Failure::from),
+        Ok(Command::Chat(options)) if options.url == DEFAULT_URL && options.demo.is_none() => {
+            run(*options).map_err(Failure::of_the_default_service)
+        }
         Ok(Command::Chat(options)) => run(*options),
         Err(usage) => Err(usage),
     };

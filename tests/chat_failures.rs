@@ -386,3 +386,14 @@ fn verbose_output_names_every_request_and_no_secret() {
         }
     }
 }
+
+#[test]
+fn who_names_no_service_is_told_that_the_default_one_is_gone() {
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let proxy = format!("http://{}", nobody.local_addr().expect("an address"));
+    drop(nobody);
+    let ended = Program::chat().args(["-x", &proxy, "Hi"]).run();
+    assert_eq!(ended.status, Some(3), "{ended:?}");
+    assert_is_one_line(&ended);
+    assert!(ended.stderr.contains("--url"), "{ended:?}");
+}

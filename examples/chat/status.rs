@@ -11,6 +11,8 @@ use h2ogpt::Error;
 pub enum Failure {
     /// The client says why.
     Client(Error),
+    /// No service was named, and the default one is not there.
+    NoService(Error),
     /// Wrong use: of the command line or of an interactive command.
     Usage(String),
     Other(String),
@@ -29,11 +31,19 @@ impl Failure {
         Failure::Other(error.to_string())
     }
 
+    /// Says more where nothing but the default service was asked for.
+    pub fn of_the_default_service(self) -> Self {
+        match self {
+            Failure::Client(error @ Error::Network { .. }) => Failure::NoService(error),
+            other => other,
+        }
+    }
+
     /// Whether an interactive chat can go on.
     pub fn is_of_the_turn(&self) -> bool {
         match self {
             Failure::Client(Error::Cancelled { .. }) => false,
-            Failure::Client(_) | Failure::Usage(_) => true,
+            Failure::Client(_) | Failure::NoService(_) | Failure::Usage(_) => true,
             Failure::Other(_) | Failure::Interrupted | Failure::OutputClosed => false,
         }
     }
@@ -45,6 +55,11 @@ impl Failure {
             | Failure::Interrupted
             | Failure::OutputClosed => {}
             Failure::Client(error) => say(described(error)),
+            Failure::NoService(error) => say(format_args!(
+                "{}; the public service of 2023 answers no longer, name yours with --url or \
+                 H2OGPT_URL",
+                described(error)
+            )),
             Failure::Usage(message) => say(format_args!("{} (see --help)", one_line(message))),
             Failure::Other(message) => say(one_line(message)),
         }
@@ -57,7 +72,7 @@ impl Failure {
             Failure::Other(_) => 1,
             Failure::Usage(_) => 2,
             Failure::Interrupted => 130,
-            Failure::Client(error) => match error {
+            Failure::Client(error) | Failure::NoService(error) => match error {
                 Error::Configuration { .. } => 2,
                 Error::Cancelled { .. } => 130,
                 Error::Http { status: 429, .. } => 5,
