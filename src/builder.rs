@@ -166,7 +166,9 @@ impl ClientBuilder {
         self
     }
 
-    /// A cookie to begin the session with, such as that of a session that is logged in.
+    /// A cookie to begin the session with, such as that of a session that is logged in, which
+    /// chat-ui calls `hf-chat` by default. The session's settings are posted all the same: its
+    /// model becomes that of the client.
     pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.cookies.push((name.into(), value.into()));
         self

@@ -37,8 +37,9 @@ impl Client {
     /// Creates a conversation on the service, which keeps its history there until it is deleted:
     /// when the [`Conversation`] is closed or dropped.
     ///
-    /// Sends `POST /settings` once per session, and `POST /conversation`. Each waits for its
-    /// answer no longer than `timeout_connect` and `timeout_token`.
+    /// Sends `POST /settings` once per session, after `GET /api/models` if no model was chosen, and
+    /// `POST /conversation`. Each waits for `timeout_connect` at most, and for `timeout_token` for
+    /// the beginning of its answer, and again for the rest of it.
     ///
     /// # Errors
     ///

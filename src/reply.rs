@@ -28,6 +28,9 @@ use crate::turn::Stage;
 /// It borrows its conversation, so that nothing else can be sent before it is dropped. Dropping
 /// it before its end closes the connection and asks the service to stop.
 ///
+/// What a model thinks within its text (`<think>...</think>`) is part of the text, as the service
+/// sends it; what a service reports apart from the text comes out of [`events`](Reply::events).
+///
 /// Implements the message step and the stream of the protocol.
 #[must_use = "the message is sent when its reply is read"]
 pub struct Reply<'c> {
