@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::conversation::Conversation;
 use crate::error::{Error, Result};
+use crate::http::Timeouts;
 use crate::interrupt::{Canceller, Interrupt};
 use crate::parameters::Parameters;
 use crate::protocol::dialect::Dialect;
@@ -39,6 +40,7 @@ pub struct Reply<'c> {
     message: Box<Message>,
     conversation: Owner<'c>,
     interrupt: Arc<Interrupt>,
+    timeouts: Timeouts,
     ends: Option<Instant>,
 }
 
@@ -143,12 +145,14 @@ impl Conversation {
 }
 
 impl<'c> Reply<'c> {
-    fn new(conversation: Owner<'c>, message: Message) -> Self {
+    fn new(mut conversation: Owner<'c>, message: Message) -> Self {
+        let timeouts = conversation.get().connection.timeouts();
         Reply {
             state: State::Unsent,
             message: Box::new(message),
             conversation,
             interrupt: Arc::default(),
+            timeouts,
             ends: None,
         }
     }
@@ -187,9 +191,9 @@ impl<'c> Reply<'c> {
 
     /// Grants the time for one more token.
     fn arm(&mut self) {
-        let timeouts = self.conversation.get().connection.timeouts();
         let now = Instant::now();
-        let ends = *self.ends.get_or_insert(now + timeouts.reply);
+        let timeouts = &self.timeouts;
+        let ends = *self.ends.get_or_insert_with(|| now + timeouts.reply);
         let token = now + timeouts.token;
         if ends < token {
             self.interrupt.arm(ends, "timeout_reply");

@@ -3,19 +3,21 @@
 //! Each is recognised letter by letter, as the services write it. Whatever is not exactly of that
 //! form goes to the full decoder, which says the same of these lines.
 
+use std::io::BufRead;
+
 /// The text that a common line adds to the reply; `None` if it is another line.
-pub(crate) fn token(json: &str) -> Option<String> {
-    if let Some(rest) = json.strip_prefix("{\"type\":\"stream\",\"token\":") {
+pub(crate) fn token(json: &[u8]) -> Option<String> {
+    if let Some(rest) = json.strip_prefix(b"{\"type\":\"stream\",\"token\":") {
         let (text, rest) = Text::read(rest)?;
-        return text.unpadded().filter(|_| rest == "}");
+        return text.unpadded().filter(|_| rest == b"}");
     }
-    let rest = json.strip_prefix("{\"token\":{\"id\":")?;
-    let rest = number(rest)?.strip_prefix(",\"text\":")?;
+    let rest = json.strip_prefix(b"{\"token\":{\"id\":")?;
+    let rest = number(rest)?.strip_prefix(b",\"text\":")?;
     let (text, rest) = Text::read(rest)?;
-    let rest = rest.strip_prefix(",\"logprob\":")?;
-    match number(rest)?.strip_prefix(",\"special\":")? {
-        "false},\"generated_text\":null,\"details\":null}" => text.unescaped(),
-        "true},\"generated_text\":null,\"details\":null}" => {
+    let rest = number(rest.strip_prefix(b",\"logprob\":")?)?;
+    match rest.strip_prefix(b",\"special\":")? {
+        b"false},\"generated_text\":null,\"details\":null}" => text.unescaped(),
+        b"true},\"generated_text\":null,\"details\":null}" => {
             text.unescaped().map(|_| String::new())
         }
         _ => None,
@@ -25,62 +27,58 @@ pub(crate) fn token(json: &str) -> Option<String> {
 /// A JSON text without its quotation marks.
 #[derive(Clone, Copy)]
 struct Text<'a> {
-    content: &'a str,
-    has_escapes: bool,
+    content: &'a [u8],
 }
 
 impl<'a> Text<'a> {
     /// Reads the text that `json` begins with, and returns what comes after it.
-    fn read(json: &'a str) -> Option<(Text<'a>, &'a str)> {
-        let content = json.strip_prefix('"')?;
-        let mut length = content.find('"')?;
-        if content.get(..length)?.ends_with('\\') {
+    fn read(json: &'a [u8]) -> Option<(Text<'a>, &'a [u8])> {
+        let content = json.strip_prefix(b"\"")?;
+        let mut rest = content;
+        // The standard library's fast search, which counts the quotation mark too.
+        let mut length = rest.skip_until(b'"').ok()?.checked_sub(1)?;
+        if content.get(..length)?.ends_with(b"\\") {
             // Perhaps that of an escape, which ends nothing.
             length = unescaped_quote(content)?;
         }
         let (content, rest) = content.split_at_checked(length)?;
-        let has_escapes = content.contains('\\');
-        let text = Text {
-            content,
-            has_escapes,
-        };
-        Some((text, rest.strip_prefix('"')?))
+        Some((Text { content }, rest.strip_prefix(b"\"")?))
     }
 
     /// Without NULs at its end, which from v0.9.0 on fill tokens up, so that their length betrays
     /// nothing.
     fn unpadded(mut self) -> Option<String> {
         let mut padded = self.content;
-        while let Some(rest) = padded.strip_suffix("\\u0000") {
+        while let Some(rest) = padded.strip_suffix(b"\\u0000") {
             padded = rest;
         }
         // After a backslash it was not all padding: `\\u0000` is a backslash and a word.
-        if !padded.ends_with('\\') {
+        if !padded.ends_with(b"\\") {
             self.content = padded;
-            self.has_escapes = self.has_escapes && padded.contains('\\');
         }
         self.unescaped().map(super::update::unpadded)
     }
 
-    fn unescaped(&self) -> Option<String> {
-        match self.has_escapes {
-            true => serde_json::from_slice(format!("\"{}\"", self.content).as_bytes()).ok(),
-            false => Some(self.content)
-                .filter(|text| !has_controls(text))
-                .map(str::to_owned),
+    fn unescaped(self) -> Option<String> {
+        if self.content.contains(&b'\\') {
+            let quoted = [b"\"", self.content, b"\""].concat();
+            return serde_json::from_slice(&quoted).ok();
         }
+        // JSON has control characters as escapes only.
+        let has_controls = self
+            .content
+            .iter()
+            .fold(false, |found, &byte| found | (byte < b' '));
+        let text = str::from_utf8(self.content)
+            .ok()
+            .filter(|_| !has_controls)?;
+        Some(text.to_owned())
     }
 }
 
-/// Whether there are control characters, which JSON has as escapes only.
-fn has_controls(text: &str) -> bool {
-    text.bytes()
-        .fold(false, |found, byte| found | (byte < b' '))
-}
-
 /// Where a text ends that has escapes in it.
-fn unescaped_quote(content: &str) -> Option<usize> {
-    let mut bytes = content.bytes().enumerate();
+fn unescaped_quote(content: &[u8]) -> Option<usize> {
+    let mut bytes = content.iter().enumerate();
     while let Some((at, byte)) = bytes.next() {
         match byte {
             b'"' => return Some(at),
@@ -93,22 +91,22 @@ fn unescaped_quote(content: &str) -> Option<usize> {
 
 /// Skips a plain number: no exponent, no superfluous zero, and not so long that it could be out
 /// of any range.
-fn number(json: &str) -> Option<&str> {
-    let rest = json.strip_prefix('-').unwrap_or(json);
-    let rest = match rest.strip_prefix('0') {
+fn number(json: &[u8]) -> Option<&[u8]> {
+    let rest = json.strip_prefix(b"-").unwrap_or(json);
+    let rest = match rest.strip_prefix(b"0") {
         Some(rest) => rest,
         None => digits(rest)?,
     };
-    let rest = match rest.strip_prefix('.') {
+    let rest = match rest.strip_prefix(b".") {
         Some(fraction) => digits(fraction)?,
         None => rest,
     };
     (json.len() - rest.len() <= 30).then_some(rest)
 }
 
-fn digits(json: &str) -> Option<&str> {
-    let rest = json.trim_start_matches(|c: char| c.is_ascii_digit());
-    (rest.len() < json.len()).then_some(rest)
+fn digits(json: &[u8]) -> Option<&[u8]> {
+    let count = json.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    json.get(count..).filter(|_| count > 0)
 }
 
 #[cfg(test)]
@@ -146,7 +144,7 @@ mod tests {
             (r#"{"type":"stream","token":"\\u0000"}"#, "\\u0000"),
             (r#"{"type":"stream","token":""}"#, ""),
         ] {
-            assert_eq!(token(json).as_deref(), Some(text), "{json}");
+            assert_eq!(token(json.as_bytes()).as_deref(), Some(text), "{json}");
             assert_eq!(full(json).as_deref(), Some(text), "{json}");
         }
     }
@@ -169,7 +167,7 @@ mod tests {
             r#"{"type":"stream","token":"a\"#,
             r#"{"type":"stream","token":null}"#,
         ] {
-            assert_eq!(token(json), None, "{json}");
+            assert_eq!(token(json.as_bytes()), None, "{json}");
         }
     }
 }

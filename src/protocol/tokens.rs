@@ -118,10 +118,7 @@ impl<R: BufRead> Tokens<R> {
             let limit = MAX_LINE.saturating_add(self.text.len().saturating_mul(6));
             let mut line = std::mem::take(&mut self.line);
             let event = match self.lines.read(&mut line, limit) {
-                Ok(Line::Complete) => match str::from_utf8(&line) {
-                    Ok(line) => self.take_line(line),
-                    Err(_) => self.take_line(&String::from_utf8_lossy(&line)),
-                },
+                Ok(Line::Complete) => self.take_line(&line),
                 Ok(Line::TooLong) => Err(self.unexpected("a line of bearable length", &line)),
                 Ok(Line::End) => Err(self.ended()),
                 Err(error) => Err(match super::broken(error) {
@@ -139,20 +136,33 @@ impl<R: BufRead> Tokens<R> {
     }
 
     /// What one line brings.
-    fn take_line(&mut self, line: &str) -> Result<Option<Event>> {
+    fn take_line(&mut self, line: &[u8]) -> Result<Option<Event>> {
         let line = line.trim_ascii();
+        let payload = match line.strip_prefix(b"data:") {
+            Some(payload) => payload.trim_ascii_start(),
+            None => line,
+        };
+        if self.open.is_empty() {
+            if payload.is_empty() {
+                return Ok(None);
+            }
+            if self.joiner.is_idle()
+                && let Some(piece) = common::token(payload)
+            {
+                self.state = State::Streaming;
+                self.text.push_str(&piece);
+                return Ok(token(piece));
+            }
+        }
+        self.take_any_line(&String::from_utf8_lossy(line))
+    }
+
+    fn take_any_line(&mut self, line: &str) -> Result<Option<Event>> {
         let payload = line
             .strip_prefix("data:")
             .map_or(line, str::trim_ascii_start);
         if !self.open.is_empty() {
             return self.take_continuation(line, payload);
-        }
-        if self.joiner.is_idle()
-            && let Some(piece) = common::token(payload)
-        {
-            self.state = State::Streaming;
-            self.text.push_str(&piece);
-            return Ok(token(piece));
         }
         if !payload.starts_with('{') {
             self.note_stray(line, payload);
