@@ -47,14 +47,16 @@ impl<'a> Text<'a> {
 
     /// Without NULs at its end, which from v0.9.0 on fill tokens up, so that their length betrays
     /// nothing.
-    fn unpadded(mut self) -> Option<String> {
-        let mut padded = self.content;
-        while let Some(rest) = padded.strip_suffix(b"\\u0000") {
-            padded = rest;
-        }
-        // After a backslash it was not all padding: `\\u0000` is a backslash and a word.
-        if !padded.ends_with(b"\\") {
-            self.content = padded;
+    fn unpadded(self) -> Option<String> {
+        let plain = self
+            .content
+            .iter()
+            .take_while(|&&byte| byte != b'\\')
+            .count();
+        let (content, escapes) = self.content.split_at_checked(plain)?;
+        // Mostly there are no other escapes.
+        if escapes.chunks(6).all(|escape| escape == b"\\u0000") {
+            return Text { content }.unescaped();
         }
         self.unescaped().map(super::update::unpadded)
     }
