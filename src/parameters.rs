@@ -162,7 +162,7 @@ impl Parameters {
     }
 }
 
-/// What a known parameter may be (section 5 of the protocol: "Generation parameters").
+/// What text-generation-inference takes for a known parameter.
 enum Bound {
     Positive,
     Fraction,

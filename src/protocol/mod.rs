@@ -1,4 +1,70 @@
 //! What the bytes mean: the wire protocol, without any I/O of its own.
+//!
+//! The service of H2O.ai (2023) was a fork of chat-ui in front of text-generation-inference (TGI).
+//! Its protocol is that of chat-ui, of which v0.3 (June 2023) to the main branch of August 2026
+//! were looked at on the wire. Paths never changed. How a message is encoded, what its `id` means,
+//! what a line of the stream looks like and how the stream ends did.
+//!
+//! # Lifecycle
+//!
+//! | step | request | answer |
+//! |---|---|---|
+//! | settings | `POST /settings`: a form up to v0.6, JSON later; not needed from v0.9.6 on | 200 or 303, and the session's cookie |
+//! | create | `POST /conversation`, JSON `{"model"}`, from v0.5 on with `preprompt` | `{"conversationId"}`; main adds the conversation as JSON in a text |
+//! | message | `POST /conversation/{id}` | the stream |
+//! | stop | `POST /conversation/{id}/stop-generating` | 200 |
+//! | delete | `DELETE /conversation/{id}` | 200; 404 the second time |
+//!
+//! - Whatever cookie is set is to be sent back, also one that is `Secure` over plain http.
+//! - Form posts need a `Referer` of the same origin up to v0.8.3, an `Origin` from v0.8.4 on.
+//! - `Accept: */*`: with `text/html` first a message is taken for a page request, with
+//!   `text/event-stream` alone errors come as HTML. No compression: some label what is not.
+//! - A redirect is never followed. One that leads away from the origin asks for a login.
+//! - 405 "welcome modal": the settings were not accepted. They are posted once more.
+//! - Idle connections are closed after 5 to 6 seconds.
+//! - What a form leaves out is a no: some versions take the text `false` for a yes. In JSON, what is
+//!   left out is the default, which for sharing is a yes.
+//!
+//! # Messages
+//!
+//! | | v0.3 to v0.6 | v0.7 | v0.8 to v0.9.1 | v0.9.2 to today |
+//! |---|---|---|---|---|
+//! | body | JSON, `options` | JSON | JSON | form, `data=` that JSON |
+//! | `id` | our own | our own | parent's | parent's |
+//! | stream | server-sent events | JSON lines | JSON lines | JSON lines |
+//! | its response | ends with it | never ends | ends with it | ends later, and then is stored |
+//! | system prompt | in the settings, from v0.5 | in create | in create | in create |
+//! | web search | a request before | a flag | a flag | a flag, or none |
+//!
+//! - The parent is the last message of `GET /api/conversation/{id}`. That is 404 on v0.7 and
+//!   before, and 403 where the API is hidden.
+//! - A wrong encoding is 500 or 403, and stores nothing.
+//! - A retry names, on flat services, the id of the user's message; on trees that of the answer, and
+//!   then has no `inputs`.
+//! - Ids must be UUIDs. Blank inputs are 500, more than 512 KiB are 413.
+//!
+//! # Stream
+//!
+//! Lines end in LF, CRLF or CR and at nothing else; U+2028 and its like occur within the JSON. A
+//! leading `data:` is dropped. What does not begin with `{` is no event: comments, other fields,
+//! `[DONE]`, 4096 spaces of padding. One event may be spread over several `data:` lines.
+//!
+//! - Without a `type` it is TGI's: `{"token":{"text","special"},"generated_text","details"}`. Special
+//!   tokens are no text. The last event has the whole text, and its token may be of either kind.
+//! - With a `type`: `stream` (from v0.9.0 on filled up with NULs; on v0.8 cut within characters),
+//!   `finalAnswer`, `status`, and others that are no text.
+//! - Without a final event the reply is not complete, also after `status: finished`: then the
+//!   backend has given no reason for its end.
+//! - An error wins over a final answer that comes after it. v0.7 has no word for an error: it ends
+//!   with the prompt as the answer. v0.9.6 and main try again by themselves, and may have sent
+//!   tokens twice.
+//! - `keepAlive` and comments are signs of life, and no progress.
+//!
+//! # Errors
+//!
+//! The text of an error is `message`, `error` or `error.message` of a JSON object, or else the body.
+//! Up to v0.6 the backend's own status and body are passed on; later its errors come in the stream.
+//! An unknown model is 500 or 400, an unknown conversation or a lost session 404, a rate limit 429.
 
 mod common;
 pub(crate) mod dialect;
