@@ -167,8 +167,20 @@ pub(crate) fn models(connection: &mut Connection) -> Result<Vec<Model>> {
     let answer = connection.call(&list_models())?;
     read_models(&answer).ok_or_else(|| match answer.is_success() {
         true => answer.unexpected(Step::Models, "a list of models"),
-        false => answer.error(),
+        false => without_list(answer.error()),
     })
+}
+
+fn without_list(mut error: Error) -> Error {
+    if let Error::Http {
+        status: 404,
+        message,
+        ..
+    } = &mut error
+    {
+        "services before chat-ui v0.8 have no list".clone_into(message);
+    }
+    error
 }
 
 fn read_models(answer: &Answer) -> Option<Vec<Model>> {

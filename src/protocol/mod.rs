@@ -10,7 +10,7 @@
 //! | step | request | answer |
 //! |---|---|---|
 //! | settings | `POST /settings`: a form up to v0.6, JSON later; not needed from v0.9.6 on | 200 or 303, and the session's cookie |
-//! | create | `POST /conversation`, JSON `{"model"}`, from v0.5 on with `preprompt` | `{"conversationId"}`; main adds the conversation as JSON in a text |
+//! | create | `POST /conversation`, JSON `{"model"}`, from v0.7 on with `preprompt` | `{"conversationId"}`; main adds the conversation as JSON in a text |
 //! | message | `POST /conversation/{id}` | the stream |
 //! | stop | `POST /conversation/{id}/stop-generating` | 200 |
 //! | delete | `DELETE /conversation/{id}` | 200; 404 the second time |
