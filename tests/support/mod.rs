@@ -16,5 +16,6 @@ pub mod recording;
 pub mod replay;
 pub mod script;
 pub mod server;
+pub mod stream;
 pub mod tls;
 pub mod transport;

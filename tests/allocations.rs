@@ -1,0 +1,123 @@
+//! One token costs one allocation: the `String` that is handed out.
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use h2ogpt::{Client, Result, tokens};
+
+use support::http1::{LAST_CHUNK, chunk};
+use support::script;
+use support::server::{Server, Then};
+use support::stream::{Format, WORD};
+
+const TOKENS: usize = 20_000;
+/// All that is read before it is counted: so many tokens make every buffer as long as it gets,
+/// but for that of the text.
+const WARM_UP: usize = 100;
+
+/// Counts what a thread asks of the system's allocator.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count() {
+    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+}
+
+// SAFETY: everything is passed on to the system's allocator. The counter neither allocates nor has
+// a destructor, so that it can be used at any time of a thread's life.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        unsafe { System.realloc(block, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many allocations this thread makes to read so many tokens more.
+fn allocations_of(reply: &mut impl Iterator<Item = Result<String>>, tokens: usize) -> usize {
+    let before = ALLOCATIONS.get();
+    let mut length = 0;
+    for token in reply.take(tokens) {
+        length += token.expect("a token").len();
+    }
+    let allocations = ALLOCATIONS.get() - before;
+    assert_eq!(length, tokens * WORD.len());
+    allocations
+}
+
+/// `text` is that of the reply, whose buffer doubles as it grows.
+fn assert_one_for_each_token(case: &str, allocations: usize, text: &str) {
+    let growth = text.len().ilog2() as usize;
+    let expected = TOKENS..=TOKENS + growth;
+    println!("{case}: {allocations} allocations for {TOKENS} tokens");
+    assert!(
+        expected.contains(&allocations),
+        "{case}: {allocations} allocations, not {expected:?}"
+    );
+}
+
+/// Every event of a reply, the last one too.
+fn events(format: Format) -> Vec<String> {
+    let mut events = vec![format.event(WORD); WARM_UP + TOKENS];
+    let (before, after) = format.last_event();
+    let text = WORD.repeat(WARM_UP + TOKENS);
+    events.push(format!("{before}{text}{after}"));
+    events
+}
+
+#[test]
+fn a_token_that_is_decoded_from_memory_costs_one_allocation() {
+    for format in Format::ALL {
+        let stream = events(format).concat();
+        let mut reply = tokens(stream.as_bytes());
+        allocations_of(&mut reply, WARM_UP);
+        let allocations = allocations_of(&mut reply, TOKENS);
+        assert_one_for_each_token(&format!("{format:?}"), allocations, reply.text());
+        assert!(reply.next().is_none() && reply.is_complete());
+    }
+}
+
+#[test]
+fn a_token_of_a_reply_costs_one_allocation() {
+    for format in Format::ALL {
+        let mut body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        body.extend(events(format).iter().flat_map(chunk));
+        body.extend(LAST_CHUNK);
+        let server = Server::start(format.service(move |_, writer| {
+            let _ = writer.write_all(&body);
+            Then::KeepAlive
+        }));
+        let builder = Client::builder().url(server.url()).model("model");
+        let client = builder.no_proxy().build().expect("a client");
+        let mut conversation = client.conversation().expect("a conversation");
+        let mut reply = conversation.send("Hi").expect("a reply");
+        allocations_of(&mut reply, WARM_UP);
+        let allocations = allocations_of(&mut reply, TOKENS);
+        assert_one_for_each_token(&format!("{format:?}"), allocations, reply.text());
+        assert!(reply.next().is_none());
+        drop(reply);
+        conversation.close().expect("deleted");
+        assert!(script::is_deleted(&server.requests()));
+    }
+}
