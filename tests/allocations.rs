@@ -1,4 +1,5 @@
-//! One token costs one allocation: the `String` that is handed out.
+//! One token costs one allocation: the `String` that is handed out. One with escapes in its JSON
+//! costs some more.
 
 mod support;
 
@@ -119,5 +120,21 @@ fn a_token_of_a_reply_costs_one_allocation() {
         drop(reply);
         conversation.close().expect("deleted");
         assert!(script::is_deleted(&server.requests()));
+    }
+}
+
+#[test]
+fn a_token_with_an_escape_costs_five_allocations_at_most() {
+    for format in Format::ALL {
+        for text in [r"\n", r"a\n", r"\u00e9", r"a\ud83d\ude00b"] {
+            let stream = format.event(text).repeat(WARM_UP + TOKENS);
+            let mut reply = tokens(stream.as_bytes());
+            assert!(reply.by_ref().take(WARM_UP).all(|token| token.is_ok()));
+            let before = ALLOCATIONS.get();
+            assert!(reply.by_ref().take(TOKENS).all(|token| token.is_ok()));
+            let allocations = (ALLOCATIONS.get() - before) / TOKENS;
+            println!("{format:?}, {text}: {allocations} allocations a token");
+            assert!(allocations <= 5, "{format:?}, {text}: {allocations}");
+        }
     }
 }

@@ -1,0 +1,85 @@
+//! How many connections a client makes: as few as the service allows.
+
+mod support;
+
+#[path = "../examples/service/mod.rs"]
+mod service;
+
+use std::thread;
+
+use h2ogpt::Client;
+
+use service::{Dialect, Service};
+use support::client::client;
+
+/// The life of a conversation, dropped instead of closed if it is to be.
+fn live(client: &Client, prompts: &[&str], is_dropped: bool) {
+    let mut conversation = client.conversation().expect("a conversation");
+    for prompt in prompts {
+        let reply = match *prompt {
+            "again" => conversation.retry(),
+            prompt => conversation.send(prompt),
+        };
+        let text: h2ogpt::Result<String> = reply.expect("a reply").collect();
+        text.expect("a complete reply");
+    }
+    match is_dropped {
+        true => drop(conversation),
+        false => conversation.close().expect("deleted"),
+    }
+}
+
+/// The response to a message of v0.7 never ends, so that the client hangs up after each reply and
+/// goes on with a new connection. All others are kept alive.
+fn expected(dialect: Dialect, replies: usize) -> usize {
+    match dialect {
+        Dialect::V0_7 => 1 + replies,
+        _ => 1,
+    }
+}
+
+#[test]
+fn one_lifecycle_or_a_hundred_in_a_row_take_one_connection_where_responses_end() {
+    thread::scope(|scope| {
+        for dialect in Dialect::ALL {
+            scope.spawn(move || {
+                let service = Service::builder().dialect(dialect).start();
+                let service = service.expect("a service");
+                let client = client(service.url());
+                // Some have no list; to be told so takes a request too.
+                let _ = client.models();
+                live(&client, &["One", "Two", "again"], false);
+                assert_eq!(service.connections(), expected(dialect, 3), "{dialect}");
+                for lifecycle in 2..=100 {
+                    live(&client, &["Hello"], lifecycle % 2 == 0);
+                    let expected = expected(dialect, 2 + lifecycle);
+                    let connections = service.connections();
+                    assert_eq!(connections, expected, "{dialect}, lifecycle {lifecycle}");
+                }
+                assert_eq!(service.conversations(), 0, "{dialect}");
+            });
+        }
+    });
+}
+
+#[test]
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+fn twenty_lifecycles_over_tls_take_one_connection_and_so_one_handshake() {
+    use support::client::builder;
+    use support::script;
+    use support::server::Server;
+    use support::tls::Identity;
+
+    let identity = Identity::localhost();
+    let server = Server::start_tls(&identity, script::replies(&["Hello", " there"]));
+    let builder = builder(server.url()).model("model");
+    let client = builder.root_certificates(identity.ca_pem()).build();
+    let client = client.expect("a client");
+    for lifecycle in 1..=20 {
+        live(&client, &["One", "Two", "again"], lifecycle % 2 == 0);
+        assert_eq!(server.connections(), 1, "lifecycle {lifecycle}");
+    }
+    let steps = script::steps(&server.requests());
+    let deleted = steps.iter().filter(|step| step.starts_with("DELETE"));
+    assert_eq!(deleted.count(), 20);
+}
