@@ -1,0 +1,161 @@
+//! How soon a token is there after it was sent, and how soon the first one is there after a program
+//! was started. Nothing is asserted: these are figures to look at.
+//!
+//!     cargo bench --bench latency
+//!
+//! "lines" and "bare" are the same with ureq alone, for comparison. Rounds are taken in turn.
+
+#[path = "../../examples/service/mod.rs"]
+mod service;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::env;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use h2ogpt::Client;
+
+use service::Service;
+use support::http1::{LAST_CHUNK, chunk};
+use support::script;
+use support::server::{Server, Then};
+use support::stream::{Format, WORD};
+
+/// The time between two tokens.
+const PAUSE: Duration = Duration::from_millis(10);
+
+fn main() {
+    // `cargo test --benches` runs this too, where one small round shows that it works.
+    let (tokens, starts) = match env::args().any(|argument| argument == "--bench") {
+        true => (300, 100),
+        false => (10, 3),
+    };
+    for format in Format::ALL {
+        let (server, sent) = paced(format, tokens);
+        println!("{format:?}, {tokens} tokens, {PAUSE:?} apart: from the server's write");
+        report("  to the line (ureq)", lines(&server, &sent, tokens));
+        report("  to the token (Reply)", reply(&server, &sent, tokens));
+    }
+    println!("from the start of the process to the first byte of its output, {starts} times");
+    let programs = build();
+    let service = Service::start().expect("a service");
+    let (mut bare, mut ask) = (Vec::new(), Vec::new());
+    for _ in 0..starts {
+        bare.push(start_up(&programs.join("bare"), service.url()));
+        ask.push(start_up(&programs.join("ask"), service.url()));
+    }
+    let mut differences: Vec<i128> = ask
+        .iter()
+        .zip(&bare)
+        .map(|(ask, bare)| ask.as_micros() as i128 - bare.as_micros() as i128)
+        .collect();
+    differences.sort_unstable();
+    report("  bare (ureq)", bare);
+    report("  ask", ask);
+    let difference = differences[differences.len() / 2];
+    println!("  ask after bare: {difference} µs (median of the pairs)");
+}
+
+fn report(what: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let (median, max) = (times[times.len() / 2], times[times.len() - 1]);
+    println!("{what:<24} median {median:>9.1?}, max {max:>9.1?}");
+}
+
+/// A service that sends a token at a time, and says when.
+fn paced(format: Format, tokens: usize) -> (Server, Receiver<Instant>) {
+    let (sender, sent) = channel();
+    let sender = Mutex::new(sender);
+    let server = Server::start(format.service(move |_, writer| {
+        let sender = sender.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let _ = writer.write_all(head);
+        let event = chunk(format.event(WORD));
+        for _ in 0..tokens {
+            thread::sleep(PAUSE);
+            let _ = sender.send(Instant::now());
+            let _ = writer.write_all(&event);
+        }
+        let (before, after) = format.last_event();
+        let last = format!("{before}{}{after}", WORD.repeat(tokens));
+        let _ = writer.write_all(&[&chunk(last), LAST_CHUNK].concat());
+        Then::KeepAlive
+    }));
+    (server, sent)
+}
+
+fn since(sent: &Receiver<Instant>) -> Duration {
+    let now = Instant::now();
+    now.duration_since(sent.recv().expect("it was sent before"))
+}
+
+fn lines(server: &Server, sent: &Receiver<Instant>, tokens: usize) -> Vec<Duration> {
+    let config = ureq::Agent::config_builder().proxy(None);
+    let agent = ureq::Agent::new_with_config(config.build());
+    let message = format!("{}/conversation/{}", server.url(), script::CONVERSATION);
+    let answer = agent.post(message).send("{}").expect("a reply");
+    let mut body = BufReader::new(answer.into_body().into_reader());
+    let mut line = Vec::new();
+    let mut times = Vec::new();
+    while times.len() < tokens {
+        line.clear();
+        body.read_until(b'\n', &mut line).expect("a line");
+        if line.len() > 1 {
+            times.push(since(sent));
+        }
+    }
+    times
+}
+
+fn reply(server: &Server, sent: &Receiver<Instant>, tokens: usize) -> Vec<Duration> {
+    let builder = Client::builder().url(server.url()).model("model");
+    let client = builder.no_proxy().build().expect("a client");
+    let mut conversation = client.conversation().expect("a conversation");
+    let mut reply = conversation.send("Hi").expect("a reply");
+    let mut times = Vec::new();
+    for token in reply.by_ref().take(tokens) {
+        times.push(since(sent));
+        assert_eq!(token.expect("a token"), WORD);
+    }
+    assert!(reply.next().is_none());
+    times
+}
+
+/// Builds the programs in the profile of this benchmark, and returns where they are.
+fn build() -> PathBuf {
+    let mut folder = env::current_exe().expect("the path of this benchmark");
+    folder.pop();
+    folder.pop();
+    let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--example", "ask", "--example", "bare"]);
+    if folder.ends_with("release") {
+        command.arg("--release");
+    }
+    let status = command.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    assert!(status.expect("cargo").success());
+    folder.join("examples")
+}
+
+fn start_up(program: &Path, url: &str) -> Duration {
+    let mut command = Command::new(program);
+    for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "H2OGPT_MODEL"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    let command = command.arg("Hello").env("H2OGPT_URL", url);
+    let started = Instant::now();
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("a program");
+    let mut stdout = child.stdout.take().expect("its output");
+    let mut first = [0];
+    stdout.read_exact(&mut first).expect("a first byte");
+    let time = started.elapsed();
+    let _ = stdout.read_to_end(&mut Vec::new());
+    assert!(child.wait().expect("its status").success());
+    time
+}
