@@ -39,6 +39,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// # Ok::<(), h2ogpt::Error>(())
 /// ```
 pub struct ClientBuilder {
+    // What few programs set is read by its setter, so that the others do without the code.
     url: String,
     model: Option<String>,
     proxy: ProxyChoice,
@@ -46,9 +47,9 @@ pub struct ClientBuilder {
     system_prompt: Option<String>,
     share_with_model_authors: bool,
     search_enabled: bool,
-    cookies: Vec<(String, String)>,
+    cookies: Result<Jar>,
     user_agent: String,
-    root_certificates: Option<Vec<u8>>,
+    roots: Option<Result<tls::RootCerts>>,
     timeouts: Timeouts,
     observer: Option<Box<Observer>>,
 }
@@ -56,7 +57,7 @@ pub struct ClientBuilder {
 enum ProxyChoice {
     Environment,
     None,
-    Url(String),
+    Url(Result<Proxy>),
 }
 
 impl Client {
@@ -88,9 +89,9 @@ impl ClientBuilder {
             system_prompt: None,
             share_with_model_authors: false,
             search_enabled: true,
-            cookies: Vec::new(),
+            cookies: Ok(Jar::default()),
             user_agent: concat!("h2ogpt/", env!("CARGO_PKG_VERSION")).into(),
-            root_certificates: None,
+            roots: None,
             timeouts: Timeouts {
                 connect: Duration::from_secs(10),
                 token: Duration::from_secs(120),
@@ -123,7 +124,7 @@ impl ClientBuilder {
     /// By default the environment says it: the first of `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`
     /// (or in lower case) is used for every service but those in `NO_PROXY`, also on loopback.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxy = ProxyChoice::Url(url.into());
+        self.proxy = ProxyChoice::Url(proxy(&url.into()));
         self
     }
 
@@ -170,8 +171,16 @@ impl ClientBuilder {
     /// chat-ui calls `hf-chat` by default. The session's settings are posted all the same: its
     /// model becomes that of the client.
     pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.cookies.push((name.into(), value.into()));
+        self.insert_cookie(&name.into(), &value.into());
         self
+    }
+
+    fn insert_cookie(&mut self, name: &str, value: &str) {
+        if let Ok(jar) = &mut self.cookies
+            && let Err(error) = jar.insert(name, value)
+        {
+            self.cookies = Err(error);
+        }
     }
 
     /// The value of the `User-Agent` header; `h2ogpt/` and this crate's version by default.
@@ -185,7 +194,7 @@ impl ClientBuilder {
     /// the first connection, and holds for the client from then on, also for an `https://` proxy
     /// in between.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.root_certificates = Some(pem.into());
+        self.roots = Some(tls::roots(&pem.into()));
         self
     }
 
@@ -238,19 +247,56 @@ impl ClientBuilder {
             ));
         }
         self.parameters.validate()?;
-        let own = self.root_certificates.as_deref();
-        let config = self.config(&origin, own)?;
-        let default = own.map(|_| self.config(&origin, None)).transpose()?;
-        let mut jar = Jar::default();
-        for (name, value) in &self.cookies {
-            jar.insert(name, value)?;
+        // ureq panics on a user agent that is no header.
+        let printable = |byte| matches!(byte, b' '..=b'~');
+        if self.user_agent.is_empty() || !self.user_agent.bytes().all(printable) {
+            return Err(Error::configuration(
+                "the user agent must be one line of printable ASCII characters",
+            ));
         }
-        let timeouts = self.timeouts()?;
+        let timeouts = self.timeouts.checked()?;
+        let proxy = match self.proxy {
+            ProxyChoice::Environment => None,
+            ProxyChoice::None => Some(None),
+            ProxyChoice::Url(proxy) => Some(Some(proxy?)),
+        };
+        // How ureq is to behave, for every agent that trusts these root certificates, or else the
+        // default ones.
+        let config = |roots| {
+            let config = Config::builder()
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .max_redirects_will_error(false)
+                .user_agent(&*self.user_agent)
+                .accept("*/*")
+                .accept_encoding("identity")
+                .input_buffer_size(BUFFER_SIZE)
+                .output_buffer_size(BUFFER_SIZE)
+                // With more than that, a full buffer would look like the end of the connection.
+                .max_response_header_size(BUFFER_SIZE - 1)
+                .max_idle_age(MAX_IDLE_AGE)
+                .timeout_connect(Some(timeouts.connect))
+                // With a bound on it, a look-up costs a thread, and an address needs none.
+                .timeout_resolve(origin.host_is_name().then_some(timeouts.connect))
+                .timeout_send_request(Some(timeouts.token))
+                .timeout_send_body(Some(timeouts.token))
+                .timeout_recv_response(Some(timeouts.token))
+                .timeout_recv_body(Some(timeouts.token));
+            let config = match &proxy {
+                Some(proxy) => config.proxy(proxy.clone()),
+                None => config,
+            };
+            tls::configure(config, roots).build()
+        };
+        let roots = match self.roots {
+            None => Roots::new(config(None), None),
+            Some(own) => Roots::new(config(Some(own?)), Some(config(None))),
+        };
         let http = Http {
             origin,
             timeouts,
-            roots: Roots::new(config, default),
-            cookies: Mutex::new(jar),
+            roots,
+            cookies: Mutex::new(self.cookies?),
             observer: self.observer,
             idle: Mutex::new(Vec::new()),
         };
@@ -264,8 +310,10 @@ impl ClientBuilder {
             known: Mutex::default(),
         }))
     }
+}
 
-    fn timeouts(&self) -> Result<Timeouts> {
+impl Timeouts {
+    fn checked(self) -> Result<Timeouts> {
         let checked = |name: &str, timeout: Duration| {
             if timeout.is_zero() {
                 return Err(Error::configuration(format!(
@@ -275,49 +323,11 @@ impl ClientBuilder {
             Ok(timeout.min(LONGEST))
         };
         Ok(Timeouts {
-            connect: checked("timeout_connect", self.timeouts.connect)?,
-            token: checked("timeout_token", self.timeouts.token)?,
-            reply: checked("timeout_reply", self.timeouts.reply)?,
-            delete: checked("timeout_delete", self.timeouts.delete)?,
+            connect: checked("timeout_connect", self.connect)?,
+            token: checked("timeout_token", self.token)?,
+            reply: checked("timeout_reply", self.reply)?,
+            delete: checked("timeout_delete", self.delete)?,
         })
-    }
-
-    /// How ureq is to behave, for every agent that trusts these root certificates, or else the
-    /// default ones.
-    fn config(&self, origin: &Origin, roots: Option<&[u8]>) -> Result<Config> {
-        // ureq panics on a user agent that is no header.
-        let printable = |byte| matches!(byte, b' '..=b'~');
-        if self.user_agent.is_empty() || !self.user_agent.bytes().all(printable) {
-            return Err(Error::configuration(
-                "the user agent must be one line of printable ASCII characters",
-            ));
-        }
-        let timeouts = self.timeouts()?;
-        let config = Config::builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(&*self.user_agent)
-            .accept("*/*")
-            .accept_encoding("identity")
-            .input_buffer_size(BUFFER_SIZE)
-            .output_buffer_size(BUFFER_SIZE)
-            // With more than that, a full buffer would look like the end of the connection.
-            .max_response_header_size(BUFFER_SIZE - 1)
-            .max_idle_age(MAX_IDLE_AGE)
-            .timeout_connect(Some(timeouts.connect))
-            // With a bound on it, a look-up costs a thread, and an address needs none.
-            .timeout_resolve(origin.host_is_name().then_some(timeouts.connect))
-            .timeout_send_request(Some(timeouts.token))
-            .timeout_send_body(Some(timeouts.token))
-            .timeout_recv_response(Some(timeouts.token))
-            .timeout_recv_body(Some(timeouts.token));
-        let config = match &self.proxy {
-            ProxyChoice::Environment => config,
-            ProxyChoice::None => config.proxy(None),
-            ProxyChoice::Url(url) => config.proxy(Some(proxy(url)?)),
-        };
-        Ok(tls::configure(config, roots)?.build())
     }
 }
 
@@ -346,7 +356,8 @@ fn proxy(url: &str) -> Result<Proxy> {
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls {
     use ureq::config::ConfigBuilder;
-    use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+    pub(super) use ureq::tls::RootCerts;
+    use ureq::tls::{PemItem, TlsConfig, TlsProvider, parse_pem};
     use ureq::typestate::AgentScope;
 
     use crate::error::{Error, Result};
@@ -354,25 +365,23 @@ mod tls {
     /// Sets what ureq does not derive from its features: it would panic, or ignore the platform.
     pub(super) fn configure(
         config: ConfigBuilder<AgentScope>,
-        pem: Option<&[u8]>,
-    ) -> Result<ConfigBuilder<AgentScope>> {
+        roots: Option<RootCerts>,
+    ) -> ConfigBuilder<AgentScope> {
         let provider = if cfg!(feature = "rustls") {
             TlsProvider::Rustls
         } else {
             TlsProvider::NativeTls
         };
-        let roots = match pem {
-            Some(pem) => RootCerts::from(certificates(pem)?),
-            None if cfg!(all(feature = "rustls", not(feature = "platform-verifier"))) => {
-                RootCerts::WebPki
-            }
-            None => RootCerts::PlatformVerifier,
-        };
+        let is_mozillas = cfg!(all(feature = "rustls", not(feature = "platform-verifier")));
+        let roots = roots.unwrap_or(match is_mozillas {
+            true => RootCerts::WebPki,
+            false => RootCerts::PlatformVerifier,
+        });
         let tls = TlsConfig::builder().provider(provider).root_certs(roots);
-        Ok(config.tls_config(tls.build()))
+        config.tls_config(tls.build())
     }
 
-    fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>> {
+    pub(super) fn roots(pem: &[u8]) -> Result<RootCerts> {
         let mut certificates = Vec::new();
         for item in parse_pem(pem) {
             let item = item.map_err(|error| {
@@ -387,7 +396,7 @@ mod tls {
                 "there is no certificate among the root certificates",
             ));
         }
-        Ok(certificates)
+        Ok(RootCerts::from(certificates))
     }
 }
 
@@ -398,16 +407,20 @@ mod tls {
 
     use crate::error::{Error, Result};
 
+    /// There are none.
+    pub(super) enum RootCerts {}
+
     pub(super) fn configure(
         config: ConfigBuilder<AgentScope>,
-        pem: Option<&[u8]>,
-    ) -> Result<ConfigBuilder<AgentScope>> {
-        match pem {
-            None => Ok(config),
-            Some(_) => Err(Error::configuration(
-                "root certificates need the feature `rustls` or `native-tls` of h2ogpt",
-            )),
-        }
+        _: Option<RootCerts>,
+    ) -> ConfigBuilder<AgentScope> {
+        config
+    }
+
+    pub(super) fn roots(_: &[u8]) -> Result<RootCerts> {
+        Err(Error::configuration(
+            "root certificates need the feature `rustls` or `native-tls` of h2ogpt",
+        ))
     }
 }
 
