@@ -16,7 +16,7 @@ use crate::protocol::request::Message;
 use crate::protocol::search::Search;
 use crate::protocol::tokens::Tokens;
 use crate::response::Stream;
-use crate::turn::Stage;
+use crate::turn::{BeginSearch, Stage};
 
 /// The reply to one message, token by token, as it arrives.
 ///
@@ -38,6 +38,8 @@ pub struct Reply<'c> {
     // In this order: what is being read is dropped before its conversation is deleted.
     state: State,
     message: Box<Message>,
+    /// How to ask for the web search that may have to come first.
+    search: Option<BeginSearch>,
     conversation: Owner<'c>,
     interrupt: Arc<Interrupt>,
     timeouts: Timeouts,
@@ -46,7 +48,7 @@ pub struct Reply<'c> {
 
 enum State {
     Unsent,
-    Searching(Box<Search<Stream>>),
+    Searching(Box<dyn Search>),
     Reading(Box<Tokens<Stream>>),
     Ended {
         text: String,
@@ -131,7 +133,9 @@ impl Conversation {
     pub fn web_search(&mut self, prompt: impl Into<String>) -> Result<Reply<'_>> {
         let mut message = self.message(prompt.into(), &Parameters::new())?;
         message.web_search = true;
-        Ok(Reply::new(Owner::Borrowed(self), message))
+        let mut reply = Reply::new(Owner::Borrowed(self), message);
+        reply.search = Some(Conversation::begin_search);
+        Ok(reply)
     }
 
     fn message(&self, inputs: String, parameters: &Parameters) -> Result<Message> {
@@ -150,6 +154,7 @@ impl<'c> Reply<'c> {
         Reply {
             state: State::Unsent,
             message: Box::new(message),
+            search: None,
             conversation,
             interrupt: Arc::default(),
             timeouts,
@@ -208,9 +213,10 @@ impl<'c> Reply<'c> {
             match &mut self.state {
                 State::Unsent => {
                     let conversation = self.conversation.get();
-                    let stage = conversation.take_turn(&mut self.message, &self.interrupt)?;
+                    let stage =
+                        conversation.take_turn(&mut self.message, self.search, &self.interrupt)?;
                     self.state = match stage {
-                        Stage::Searching(search) => State::Searching(Box::new(search)),
+                        Stage::Searching(search) => State::Searching(search),
                         Stage::Replying(tokens) => State::Reading(Box::new(tokens)),
                     };
                 }

@@ -11,21 +11,27 @@ use crate::interrupt::{Cause, Interrupt};
 use crate::origin::conversation_path;
 use crate::protocol::dialect::{Body, Dialect};
 use crate::protocol::request::{Message, Parent, escape};
-use crate::protocol::search::Search;
+use crate::protocol::search::{Search, SearchReader};
 use crate::protocol::tokens::{Tokens, tokens};
 use crate::response::{Stream, interrupted};
 
 /// What the service sends next.
 pub(crate) enum Stage {
-    Searching(Search<Stream>),
+    Searching(Box<dyn Search>),
     Replying(Tokens<Stream>),
 }
+
+/// Asks for a web search. Messages name the function, so that programs without web searches do
+/// without its code.
+pub(crate) type BeginSearch =
+    fn(&mut Conversation, &str, &Arc<Interrupt>) -> Result<Box<dyn Search>>;
 
 impl Conversation {
     /// Sends the message, or asks for the web search that comes before it.
     pub(crate) fn take_turn(
         &mut self,
         message: &mut Message,
+        search: Option<BeginSearch>,
         interrupt: &Arc<Interrupt>,
     ) -> Result<Stage> {
         // The canceller and the clock of this reply also end the wait for the last response,
@@ -38,10 +44,9 @@ impl Conversation {
         }
         self.last = Some(message.clone());
         let searches_first = self.session.dialect().is_some_and(Dialect::searches_first);
-        let stage = if message.web_search && searches_first {
-            self.search(message, interrupt).map(Stage::Searching)
-        } else {
-            self.ask(message, interrupt).map(Stage::Replying)
+        let stage = match search.filter(|_| searches_first) {
+            Some(begin) => begin(self, &message.inputs, interrupt).map(Stage::Searching),
+            None => self.ask(message, interrupt).map(Stage::Replying),
         };
         stage.map_err(|error| self.give_up(interrupt, error))
     }
@@ -72,11 +77,15 @@ impl Conversation {
         }
     }
 
-    fn search(&mut self, message: &Message, interrupt: &Arc<Interrupt>) -> Result<Search<Stream>> {
+    pub(crate) fn begin_search(
+        &mut self,
+        prompt: &str,
+        interrupt: &Arc<Interrupt>,
+    ) -> Result<Box<dyn Search>> {
         let path = format!(
             "{}/web-search?prompt={}",
             self.path(),
-            escape(message.inputs.trim())
+            escape(prompt.trim())
         );
         let request = Request {
             step: Step::WebSearch,
@@ -84,7 +93,8 @@ impl Conversation {
             path: &path,
             content: Content::None,
         };
-        Ok(Search::new(self.connection.open(&request, interrupt)?))
+        let stream = self.connection.open(&request, interrupt)?;
+        Ok(Box::new(SearchReader::new(stream)))
     }
 
     fn ask(&mut self, message: &mut Message, interrupt: &Arc<Interrupt>) -> Result<Tokens<Stream>> {

@@ -13,9 +13,18 @@ use crate::plain::plain;
 /// Longest single object, many times what one is.
 const MAX_OBJECT: usize = 1 << 20;
 
-/// Reads the progress of a search, and its result.
+/// The progress of a search, and its result.
+pub(crate) trait Search: Send + Sync {
+    /// The next step; `None` when the search is over.
+    fn advance(&mut self) -> Result<Option<Event>>;
+
+    /// The id that the search is known by, once it is over.
+    fn result(&mut self) -> Option<String>;
+}
+
+/// Reads a search as it comes.
 #[derive(Debug)]
-pub(crate) struct Search<R> {
+pub(crate) struct SearchReader<R> {
     reader: R,
     /// What was read and is no whole object yet.
     buffer: Vec<u8>,
@@ -25,43 +34,14 @@ pub(crate) struct Search<R> {
     result: Option<String>,
 }
 
-impl<R: BufRead> Search<R> {
+impl<R: BufRead> SearchReader<R> {
     pub(crate) fn new(reader: R) -> Self {
-        Search {
+        SearchReader {
             reader,
             buffer: Vec::new(),
             taken: 0,
             steps: VecDeque::new(),
             result: None,
-        }
-    }
-
-    /// The id that the search is known by, once it is over.
-    pub(crate) fn result(&mut self) -> Option<String> {
-        self.result.take()
-    }
-
-    /// The next step; `None` when the search is over.
-    pub(crate) fn advance(&mut self) -> Result<Option<Event>> {
-        loop {
-            if let Some(step) = self.steps.pop_front() {
-                return Ok(Some(step));
-            }
-            if self.result.is_some() {
-                return Ok(None);
-            }
-            let chunk = self.reader.fill_buf().map_err(super::broken)?;
-            let length = chunk.len();
-            // All of the buffer is read again then, so only if that can bring anything new.
-            let is_worth_it = self.buffer.is_empty() || chunk.contains(&b'}');
-            self.buffer.extend_from_slice(chunk);
-            self.reader.consume(length);
-            if length == 0 || self.buffer.len() > MAX_OBJECT {
-                return Err(self.unexpected());
-            }
-            if is_worth_it {
-                self.take_objects()?;
-            }
         }
     }
 
@@ -109,6 +89,35 @@ impl<R: BufRead> Search<R> {
     }
 }
 
+impl<R: BufRead + Send + Sync> Search for SearchReader<R> {
+    fn advance(&mut self) -> Result<Option<Event>> {
+        loop {
+            if let Some(step) = self.steps.pop_front() {
+                return Ok(Some(step));
+            }
+            if self.result.is_some() {
+                return Ok(None);
+            }
+            let chunk = self.reader.fill_buf().map_err(super::broken)?;
+            let length = chunk.len();
+            // All of the buffer is read again then, so only if that can bring anything new.
+            let is_worth_it = self.buffer.is_empty() || chunk.contains(&b'}');
+            self.buffer.extend_from_slice(chunk);
+            self.reader.consume(length);
+            if length == 0 || self.buffer.len() > MAX_OBJECT {
+                return Err(self.unexpected());
+            }
+            if is_worth_it {
+                self.take_objects()?;
+            }
+        }
+    }
+
+    fn result(&mut self) -> Option<String> {
+        self.result.take()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,7 +132,8 @@ mod tests {
     #[test]
     fn each_step_is_reported_once_wherever_the_response_is_cut() {
         for chunk in 1..RESPONSE.len() {
-            let mut search = Search::new(BufReader::with_capacity(chunk, RESPONSE.as_bytes()));
+            let mut search =
+                SearchReader::new(BufReader::with_capacity(chunk, RESPONSE.as_bytes()));
             let mut steps = Vec::new();
             while let Some(Event::WebSearch(step)) = search.advance().unwrap() {
                 steps.push(step.message);
@@ -141,7 +151,7 @@ mod tests {
             r#"{"messages":[{"type":"update"}]}"#,
             r#"{"messages":["#,
         ] {
-            let mut search = Search::new(response.as_bytes());
+            let mut search = SearchReader::new(response.as_bytes());
             let error = loop {
                 match search.advance() {
                     Ok(step) => assert!(step.is_some()),
