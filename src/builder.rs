@@ -13,7 +13,7 @@ use crate::cookies::Jar;
 use crate::error::{Error, Result};
 use crate::http::{Exchange, Http, Observer, Roots, Timeouts};
 use crate::origin::{self, DEFAULT_URL, Origin};
-use crate::parameters::Parameters;
+use crate::parameters::{Encoded, Parameters};
 use crate::session::Session;
 
 /// ureq's own size costs 266 kB a stream; this is enough for any header that is borne.
@@ -44,6 +44,7 @@ pub struct ClientBuilder {
     model: Option<String>,
     proxy: ProxyChoice,
     parameters: Parameters,
+    encoded: Result<Encoded>,
     system_prompt: Option<String>,
     share_with_model_authors: bool,
     search_enabled: bool,
@@ -86,6 +87,7 @@ impl ClientBuilder {
             model: None,
             proxy: ProxyChoice::Environment,
             parameters: Parameters::new(),
+            encoded: Ok(Encoded::default()),
             system_prompt: None,
             share_with_model_authors: false,
             search_enabled: true,
@@ -136,14 +138,15 @@ impl ClientBuilder {
 
     /// Generation parameters for all messages, in place of those set so far.
     pub fn parameters(mut self, parameters: Parameters) -> Self {
+        self.encoded = parameters.encode();
         self.parameters = parameters;
         self
     }
 
     /// One generation parameter for all messages, as in [`Parameters::set`].
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.parameters = self.parameters.set(name, value);
-        self
+        let parameters = std::mem::take(&mut self.parameters);
+        self.parameters(parameters.set(name, value))
     }
 
     /// Instructions that the model answers under, in every conversation; none by default.
@@ -246,7 +249,7 @@ impl ClientBuilder {
                 "the model's name is empty or has control characters in it",
             ));
         }
-        self.parameters.validate()?;
+        let parameters = self.encoded?.over_defaults();
         // ureq panics on a user agent that is no header.
         let printable = |byte| matches!(byte, b' '..=b'~');
         if self.user_agent.is_empty() || !self.user_agent.bytes().all(printable) {
@@ -303,7 +306,7 @@ impl ClientBuilder {
         Ok(Client::with_session(Session {
             http: Arc::new(http),
             model: self.model,
-            parameters: self.parameters,
+            parameters,
             system_prompt: self.system_prompt,
             search_enabled: self.search_enabled,
             share_with_model_authors: self.share_with_model_authors,

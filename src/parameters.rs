@@ -112,44 +112,14 @@ impl Parameters {
     fn number(self, name: &str, value: f64) -> Self {
         match Number::from_f64(value) {
             Some(number) => self.set(name, number),
-            // JSON has no such number. Its name is kept, for `validate` to refuse.
+            // JSON has no such number. Its name is kept, for `encode` to refuse.
             None => self.set(name, value.to_string()),
         }
     }
 
-    /// The defaults, overlaid by these parameters, and these by the `later` ones.
-    pub(crate) fn merged(&self, later: &Parameters) -> Parameters {
-        let defaults = [
-            ("temperature", Value::from(0.4)),
-            ("truncate", 2048.into()),
-            ("max_new_tokens", 1024.into()),
-            ("do_sample", true.into()),
-            ("repetition_penalty", 1.2.into()),
-            ("return_full_text", false.into()),
-        ];
-        let defaults = defaults.map(|(name, value)| (name.to_owned(), value));
-        let mut merged = Parameters {
-            values: defaults.into(),
-        };
-        for (name, value) in self.values.iter().chain(&later.values) {
-            merged.put(name.clone(), value.clone());
-        }
-        merged
-    }
-
-    /// The names and values to be sent.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        let set = self.values.iter().filter(|(_, value)| !value.is_null());
-        set.map(|(name, value)| (name.as_str(), value))
-    }
-
-    /// Whether something is said about a parameter, be it that it is not to be sent.
-    pub(crate) fn names(&self, name: &str) -> bool {
-        self.values.iter().any(|(known, _)| known == name)
-    }
-
-    /// Refuses values that the server would refuse, while nothing is sent yet.
-    pub(crate) fn validate(&self) -> Result<()> {
+    /// As they are sent. Refuses values that the server would refuse, while nothing is sent yet.
+    pub(crate) fn encode(&self) -> Result<Encoded> {
+        let mut encoded = Encoded::default();
         for (name, value) in &self.values {
             let bound = Bound::of(name);
             if !value.is_null() && !bound.admits(value) {
@@ -157,8 +127,60 @@ impl Parameters {
                     "parameter {name} must be {bound}, not {value}"
                 )));
             }
+            encoded.put(name, &value.to_string());
         }
-        Ok(())
+        Ok(encoded)
+    }
+}
+
+/// Names and values in JSON, so that programs that set none do without the code that writes any
+/// value.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Encoded {
+    values: Vec<(String, String)>,
+}
+
+impl Encoded {
+    /// The defaults, overlaid by these parameters.
+    pub(crate) fn over_defaults(&self) -> Encoded {
+        let mut all = Encoded::default();
+        for (name, json) in [
+            ("temperature", "0.4"),
+            ("truncate", "2048"),
+            ("max_new_tokens", "1024"),
+            ("do_sample", "true"),
+            ("repetition_penalty", "1.2"),
+            ("return_full_text", "false"),
+        ] {
+            all.put(name, json);
+        }
+        all.overlay(self);
+        all
+    }
+
+    /// Sets all of `later`.
+    pub(crate) fn overlay(&mut self, later: &Encoded) {
+        for (name, json) in &later.values {
+            self.put(name, json);
+        }
+    }
+
+    fn put(&mut self, name: &str, json: &str) {
+        match self.values.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => json.clone_into(known),
+            None => self.values.push((name.to_owned(), json.to_owned())),
+        }
+    }
+
+    /// The names and values to be sent.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let set = self.values.iter().filter(|(_, json)| json != "null");
+        set.map(|(name, json)| (name.as_str(), json.as_str()))
+    }
+
+    /// Whether something is said about a parameter, be it that it is not to be sent.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.values.iter().any(|(known, _)| known == name)
     }
 }
 
@@ -221,21 +243,21 @@ mod tests {
     use serde_json::json;
 
     fn refused(parameters: Parameters) -> String {
-        parameters.validate().unwrap_err().to_string()
+        parameters.encode().unwrap_err().to_string()
     }
 
-    fn sent(parameters: &Parameters) -> Value {
+    fn sent(parameters: &Encoded) -> Value {
+        let read = |json| serde_json::from_str::<Value>(json).unwrap();
         parameters
             .iter()
-            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .map(|(name, json)| (name.to_owned(), read(json)))
             .collect()
     }
 
     #[test]
     fn the_defaults_are_those_of_the_2023_service() {
-        let none = Parameters::new();
         assert_eq!(
-            sent(&none.merged(&none)),
+            sent(&Encoded::default().over_defaults()),
             json!({"temperature": 0.4, "truncate": 2048, "max_new_tokens": 1024,
                 "do_sample": true, "repetition_penalty": 1.2, "return_full_text": false})
         );
@@ -250,7 +272,9 @@ mod tests {
         let message = Parameters::new()
             .temperature(1.5)
             .set("truncate", Value::Null);
-        let merged = sent(&client.merged(&message));
+        let mut merged = client.encode().unwrap().over_defaults();
+        merged.overlay(&message.encode().unwrap());
+        let merged = sent(&merged);
         assert_eq!(merged["temperature"], 1.5);
         assert_eq!(merged["seed"], u64::MAX);
         assert_eq!(merged["x"], json!([1]));
@@ -303,6 +327,6 @@ mod tests {
             .return_full_text(true)
             .set("temperature", 1)
             .set("whatever", -1);
-        parameters.validate().unwrap();
+        parameters.encode().unwrap();
     }
 }

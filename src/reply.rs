@@ -89,7 +89,8 @@ impl Conversation {
     /// [`Error::Configuration`] if the prompt is blank. What goes wrong later comes out of the
     /// reply.
     pub fn send(&mut self, prompt: impl Into<String>) -> Result<Reply<'_>> {
-        self.send_with(prompt, &Parameters::new())
+        let message = self.message(prompt.into())?;
+        Ok(Reply::new(Owner::Borrowed(self), message))
     }
 
     /// Like [`send`](Conversation::send), with parameters for this message, which win over those
@@ -103,7 +104,8 @@ impl Conversation {
         prompt: impl Into<String>,
         parameters: &Parameters,
     ) -> Result<Reply<'_>> {
-        let message = self.message(prompt.into(), parameters)?;
+        let mut message = self.message(prompt.into())?;
+        message.parameters.overlay(&parameters.encode()?);
         Ok(Reply::new(Owner::Borrowed(self), message))
     }
 
@@ -131,20 +133,18 @@ impl Conversation {
     ///
     /// Those of `send`.
     pub fn web_search(&mut self, prompt: impl Into<String>) -> Result<Reply<'_>> {
-        let mut message = self.message(prompt.into(), &Parameters::new())?;
+        let mut message = self.message(prompt.into())?;
         message.web_search = true;
         let mut reply = Reply::new(Owner::Borrowed(self), message);
         reply.search = Some(Conversation::begin_search);
         Ok(reply)
     }
 
-    fn message(&self, inputs: String, parameters: &Parameters) -> Result<Message> {
+    fn message(&self, inputs: String) -> Result<Message> {
         if inputs.trim().is_empty() {
             return Err(Error::configuration("the prompt is blank"));
         }
-        parameters.validate()?;
-        let parameters = self.session.parameters.merged(parameters);
-        Ok(Message::new(inputs, parameters))
+        Ok(Message::new(inputs, self.session.parameters.clone()))
     }
 }
 
@@ -164,7 +164,7 @@ impl<'c> Reply<'c> {
 
     /// A reply that owns its conversation.
     pub(crate) fn of_its_own(conversation: Conversation, prompt: String) -> Result<Reply<'static>> {
-        let message = conversation.message(prompt, &Parameters::new())?;
+        let message = conversation.message(prompt)?;
         Ok(Reply::new(Owner::Owned(Box::new(conversation)), message))
     }
 

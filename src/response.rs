@@ -89,14 +89,12 @@ impl Answer {
         if self.status != 200 || self.location.is_some() {
             return;
         }
-        if let Some(body) = self
-            .json()
-            .filter(|body| body.get("type") == Some(&"redirect".into()))
-        {
-            self.location = body
-                .get("location")
-                .and_then(Value::as_str)
-                .map(str::to_owned);
+        let Some(body) = self.json() else {
+            return;
+        };
+        let text = |name| body.get(name).and_then(Value::as_str);
+        if text("type") == Some("redirect") {
+            self.location = text("location").map(str::to_owned);
         }
     }
 

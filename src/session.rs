@@ -8,7 +8,7 @@ use ureq::http::Method;
 use crate::error::{Error, Result, Step};
 use crate::http::{Connection, Content, Http, Request};
 use crate::model::{DEFAULT_MODEL, Model};
-use crate::parameters::Parameters;
+use crate::parameters::Encoded;
 use crate::protocol::dialect::{Dialect, Encoding};
 use crate::protocol::request::Settings;
 use crate::response::Answer;
@@ -17,7 +17,7 @@ pub(crate) struct Session {
     pub(crate) http: Arc<Http>,
     /// The model that the caller has chosen.
     pub(crate) model: Option<String>,
-    pub(crate) parameters: Parameters,
+    pub(crate) parameters: Encoded,
     pub(crate) system_prompt: Option<String>,
     pub(crate) search_enabled: bool,
     pub(crate) share_with_model_authors: bool,

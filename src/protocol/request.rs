@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::parameters::Parameters;
+use crate::parameters::Encoded;
 
 /// What `POST /settings` tells the service about this session.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,7 @@ pub(crate) fn create(model: &str, system_prompt: Option<&str>) -> Vec<u8> {
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
     pub(crate) inputs: String,
-    pub(crate) parameters: Parameters,
+    pub(crate) parameters: Encoded,
     /// The id under which a flat service keeps it.
     pub(crate) id: Uuid,
     /// Whether it was sent before, and its answer is to be replaced.
@@ -76,7 +76,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    pub(crate) fn new(inputs: String, parameters: Parameters) -> Self {
+    pub(crate) fn new(inputs: String, parameters: Encoded) -> Self {
         Message {
             inputs,
             parameters,
@@ -109,8 +109,8 @@ impl Message {
 
     fn flat_object(&self, response_id: &str) -> Object {
         let mut parameters = Object::new();
-        for (name, value) in self.parameters.iter() {
-            parameters = parameters.member(name, &value.to_string());
+        for (name, json) in self.parameters.iter() {
+            parameters = parameters.member(name, json);
         }
         if self.wants_details && !self.parameters.names("details") {
             parameters = parameters.flag("details", true);
@@ -183,7 +183,7 @@ impl Object {
 }
 
 fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// The message of a tree that another one follows.
@@ -282,7 +282,7 @@ mod tests {
     }
 
     fn tree(is_retry: bool, from: From) -> Value {
-        let mut message = Message::new("Hi".into(), Parameters::new());
+        let mut message = Message::new("Hi".into(), Encoded::default());
         message.is_retry = is_retry;
         let id = "7".to_owned();
         serde_json::from_str(&message.tree(&Parent { id, from })).unwrap()

@@ -64,8 +64,7 @@ fn interpret(event: Value, is_marked: bool) -> Update {
         Some("finalAnswer") => Update::Final {
             text: text(&event, "text").unwrap_or_default(),
             token: String::new(),
-            finish_reason: (event.get("interrupted") == Some(&Value::Bool(true)))
-                .then_some(FinishReason::Interrupted),
+            finish_reason: flag(&event, "interrupted").then_some(FinishReason::Interrupted),
         },
         Some("status") => status(event),
         Some("title") => Update::Event(Event::Title(text(&event, "title").unwrap_or_default())),
@@ -101,7 +100,7 @@ fn token_or_error(event: &Value, is_marked: bool) -> Update {
         };
     }
     let token = event.get("token");
-    let special = token.is_some_and(|token| token.get("special") == Some(&Value::Bool(true)));
+    let special = token.is_some_and(|token| flag(token, "special"));
     let piece = match token.and_then(|token| text(token, "text")) {
         Some(piece) if !special => piece,
         _ => String::new(),
@@ -134,6 +133,10 @@ pub(crate) fn unpadded(mut piece: String) -> String {
 
 fn text(object: &Value, name: &str) -> Option<String> {
     object.get(name)?.as_str().map(str::to_owned)
+}
+
+fn flag(object: &Value, name: &str) -> bool {
+    object.get(name).and_then(Value::as_bool) == Some(true)
 }
 
 fn code(object: &Value, name: &str) -> Option<u16> {
