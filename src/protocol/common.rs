@@ -5,6 +5,8 @@
 
 use std::io::BufRead;
 
+use serde_json::Value;
+
 /// The text that a common line adds to the reply; `None` if it is another line.
 pub(crate) fn token(json: &[u8]) -> Option<String> {
     if let Some(rest) = json.strip_prefix(b"{\"type\":\"stream\",\"token\":") {
@@ -64,7 +66,11 @@ impl<'a> Text<'a> {
     fn unescaped(self) -> Option<String> {
         if self.content.contains(&b'\\') {
             let quoted = [b"\"", self.content, b"\""].concat();
-            return serde_json::from_slice(&quoted).ok();
+            // As a value like all else, which needs no decoder of its own.
+            return match serde_json::from_slice(&quoted) {
+                Ok(Value::String(text)) => Some(text),
+                _ => None,
+            };
         }
         // JSON has control characters as escapes only.
         let has_controls = self
