@@ -44,11 +44,11 @@ pub struct ClientBuilder {
     model: Option<String>,
     proxy: ProxyChoice,
     parameters: Parameters,
-    encoded: Result<Encoded>,
+    encoded: Option<Result<Encoded>>,
     system_prompt: Option<String>,
     share_with_model_authors: bool,
     search_enabled: bool,
-    cookies: Result<Jar>,
+    cookies: Option<Result<Jar>>,
     user_agent: String,
     roots: Option<Result<tls::RootCerts>>,
     timeouts: Timeouts,
@@ -87,11 +87,11 @@ impl ClientBuilder {
             model: None,
             proxy: ProxyChoice::Environment,
             parameters: Parameters::new(),
-            encoded: Ok(Encoded::default()),
+            encoded: None,
             system_prompt: None,
             share_with_model_authors: false,
             search_enabled: true,
-            cookies: Ok(Jar::default()),
+            cookies: None,
             user_agent: concat!("h2ogpt/", env!("CARGO_PKG_VERSION")).into(),
             roots: None,
             timeouts: Timeouts {
@@ -138,7 +138,7 @@ impl ClientBuilder {
 
     /// Generation parameters for all messages, in place of those set so far.
     pub fn parameters(mut self, parameters: Parameters) -> Self {
-        self.encoded = parameters.encode();
+        self.encoded = Some(parameters.encode());
         self.parameters = parameters;
         self
     }
@@ -179,11 +179,11 @@ impl ClientBuilder {
     }
 
     fn insert_cookie(&mut self, name: &str, value: &str) {
-        if let Ok(jar) = &mut self.cookies
-            && let Err(error) = jar.insert(name, value)
-        {
-            self.cookies = Err(error);
-        }
+        let jar = self.cookies.take().unwrap_or_else(|| Ok(Jar::default()));
+        self.cookies = Some(jar.and_then(|mut jar| {
+            jar.insert(name, value)?;
+            Ok(jar)
+        }));
     }
 
     /// The value of the `User-Agent` header; `h2ogpt/` and this crate's version by default.
@@ -241,7 +241,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`Error::Configuration`] if a setting cannot work: it says which, and why.
-    pub fn build(self) -> Result<Client> {
+    pub fn build(mut self) -> Result<Client> {
         let origin = Origin::parse(&self.url)?;
         let is_bad = |name: &String| name.trim().is_empty() || name.contains(char::is_control);
         if self.model.as_ref().is_some_and(is_bad) {
@@ -249,7 +249,7 @@ impl ClientBuilder {
                 "the model's name is empty or has control characters in it",
             ));
         }
-        let parameters = self.encoded?.over_defaults();
+        let parameters = self.encoded.take().transpose()?.unwrap_or_default();
         // ureq panics on a user agent that is no header.
         let printable = |byte| matches!(byte, b' '..=b'~');
         if self.user_agent.is_empty() || !self.user_agent.bytes().all(printable) {
@@ -258,7 +258,7 @@ impl ClientBuilder {
             ));
         }
         let timeouts = self.timeouts.checked()?;
-        let proxy = match self.proxy {
+        let proxy = match std::mem::replace(&mut self.proxy, ProxyChoice::Environment) {
             ProxyChoice::Environment => None,
             ProxyChoice::None => Some(None),
             ProxyChoice::Url(proxy) => Some(Some(proxy?)),
@@ -271,7 +271,6 @@ impl ClientBuilder {
                 .max_redirects(0)
                 .max_redirects_will_error(false)
                 .user_agent(&*self.user_agent)
-                .accept("*/*")
                 .accept_encoding("identity")
                 .input_buffer_size(BUFFER_SIZE)
                 .output_buffer_size(BUFFER_SIZE)
@@ -291,22 +290,23 @@ impl ClientBuilder {
             };
             tls::configure(config, roots).build()
         };
-        let roots = match self.roots {
+        let roots = match self.roots.take().transpose()? {
             None => Roots::new(config(None), None),
-            Some(own) => Roots::new(config(Some(own?)), Some(config(None))),
+            Some(own) => Roots::new(config(Some(own)), Some(config(None))),
         };
+        let cookies = self.cookies.take().transpose()?.unwrap_or_default();
         let http = Http {
             origin,
             timeouts,
             roots,
-            cookies: Mutex::new(self.cookies?),
+            cookies: Mutex::new(cookies),
             observer: self.observer,
             idle: Mutex::new(Vec::new()),
         };
         Ok(Client::with_session(Session {
             http: Arc::new(http),
             model: self.model,
-            parameters,
+            parameters: parameters.over_defaults(),
             system_prompt: self.system_prompt,
             search_enabled: self.search_enabled,
             share_with_model_authors: self.share_with_model_authors,
@@ -319,7 +319,7 @@ impl Timeouts {
     fn checked(self) -> Result<Timeouts> {
         let checked = |name: &str, timeout: Duration| {
             if timeout.is_zero() {
-                return Err(Error::configuration(format!(
+                return Err(Error::configuration(&format!(
                     "{name} must be longer than nothing"
                 )));
             }
@@ -336,7 +336,7 @@ impl Timeouts {
 
 /// Checks what ureq would ignore or panic on. The URL may hold a password: it is not repeated.
 fn proxy(url: &str) -> Result<Proxy> {
-    let bad = |why: &str| Error::configuration(format!("bad proxy URL: {why}"));
+    let bad = |why: &str| Error::configuration(&format!("bad proxy URL: {why}"));
     let expected = "it does not have the form http://user:password@host:port, \
                     with http, https, socks5 or socks5h";
     let uri: ureq::http::Uri = url.trim().parse().map_err(|_| bad(expected))?;
@@ -388,7 +388,7 @@ mod tls {
         let mut certificates = Vec::new();
         for item in parse_pem(pem) {
             let item = item.map_err(|error| {
-                Error::configuration(format!("the root certificates are no PEM: {error}"))
+                Error::configuration(&format!("the root certificates are no PEM: {error}"))
             })?;
             if let PemItem::Certificate(certificate) = item {
                 certificates.push(certificate);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use ureq::http::Method;
 
 use crate::error::{Error, Result, Step};
 use crate::http::{Connection, Content, Request};
@@ -94,7 +93,6 @@ impl Conversation {
         let body = request::create(&model, session.system_prompt.as_deref());
         let request = Request {
             step: Step::Create,
-            method: Method::POST,
             path: "/conversation",
             content: Content::Json(&body),
         };
@@ -193,7 +191,6 @@ impl Conversation {
         let path = format!("{}/stop-generating", self.path);
         let request = Request {
             step: Step::Message,
-            method: Method::POST,
             path: &path,
             content: Content::Json(b"{}"),
         };
@@ -229,7 +226,6 @@ impl Conversation {
         self.finish_response_within(BEFORE_DELETE.min(total / 4));
         let request = Request {
             step: Step::Delete,
-            method: Method::DELETE,
             path: &self.path,
             content: Content::None,
         };

@@ -140,8 +140,8 @@ impl fmt::Display for Step {
 }
 
 impl Error {
-    pub(crate) fn configuration(message: impl Into<String>) -> Self {
-        let message = message.into();
+    pub(crate) fn configuration(message: &str) -> Self {
+        let message = message.to_owned();
         Error::Configuration { message }
     }
 

@@ -90,7 +90,6 @@ impl Roots {
 /// What is to be requested.
 pub(crate) struct Request<'a> {
     pub(crate) step: Step,
-    pub(crate) method: Method,
     pub(crate) path: &'a str,
     pub(crate) content: Content<'a>,
 }
@@ -101,6 +100,16 @@ pub(crate) enum Content<'a> {
     None,
     Form(&'a str),
     Json(&'a [u8]),
+}
+
+impl Request<'_> {
+    fn method(&self) -> Method {
+        match (self.step, self.content) {
+            (Step::Delete, _) => Method::DELETE,
+            (_, Content::None) => Method::GET,
+            (_, Content::Form(_) | Content::Json(_)) => Method::POST,
+        }
+    }
 }
 
 impl Http {
@@ -211,7 +220,7 @@ impl Connection {
         }
         if let Some(observer) = &self.http.observer {
             observer(&Exchange {
-                method: request.method.as_str(),
+                method: request.method().as_str(),
                 path: request.path,
                 outcome: response.as_ref().map(|response| response.status().as_u16()),
                 elapsed: started.elapsed(),
@@ -279,7 +288,7 @@ impl Connection {
             Content::Json(bytes) => (Some("application/json"), Some(bytes)),
         };
         let mut builder = ureq::http::Request::builder()
-            .method(&request.method)
+            .method(request.method())
             .uri(http.origin.url(request.path))
             .header(header::ORIGIN, http.origin.header())
             .header(header::REFERER, http.origin.referer().as_str());

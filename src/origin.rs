@@ -27,7 +27,7 @@ pub(crate) struct Origin {
 impl Origin {
     pub(crate) fn parse(url: &str) -> Result<Origin> {
         let url = url.trim();
-        let bad = |why: &str| Error::configuration(format!("bad service URL: {why}"));
+        let bad = |why: &str| Error::configuration(&format!("bad service URL: {why}"));
         if url.contains(['?', '#']) {
             return Err(bad("it must not have a query or a fragment"));
         }
@@ -132,7 +132,7 @@ fn https() -> Result<&'static str> {
 /// segment whatever it holds.
 pub(crate) fn conversation_path(id: &str) -> Result<String> {
     match id {
-        "" | "." | ".." => Err(Error::configuration(format!(
+        "" | "." | ".." => Err(Error::configuration(&format!(
             "{id:?} is not the id of a conversation"
         ))),
         id => Ok(format!("/conversation/{}", escape(id))),

@@ -123,7 +123,7 @@ impl Parameters {
         for (name, value) in &self.values {
             let bound = Bound::of(name);
             if !value.is_null() && !bound.admits(value) {
-                return Err(Error::configuration(format!(
+                return Err(Error::configuration(&format!(
                     "parameter {name} must be {bound}, not {value}"
                 )));
             }

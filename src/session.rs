@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
-use ureq::http::Method;
 
 use crate::error::{Error, Result, Step};
 use crate::http::{Connection, Content, Http, Request};
@@ -134,7 +133,6 @@ impl Session {
 fn post_settings(connection: &mut Connection, content: Content<'_>) -> Result<Answer> {
     connection.call(&Request {
         step: Step::Settings,
-        method: Method::POST,
         path: "/settings",
         content,
     })
@@ -148,15 +146,19 @@ fn may_take_json(answer: &Answer) -> bool {
 /// The model that the service lists first, or the one of 2023 if it has no list.
 fn first_model(connection: &mut Connection) -> Result<String> {
     let answer = connection.call(&list_models())?;
-    let models = read_models(&answer).unwrap_or_default();
-    let first = models.into_iter().next().map(|model| model.id);
-    Ok(first.unwrap_or_else(|| DEFAULT_MODEL.to_owned()))
+    let list = answer.json().filter(|_| answer.is_success());
+    let models = list
+        .as_ref()
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let first = models.filter_map(|model| model.get("id")?.as_str()).next();
+    Ok(first.unwrap_or(DEFAULT_MODEL).to_owned())
 }
 
 fn list_models() -> Request<'static> {
     Request {
         step: Step::Models,
-        method: Method::GET,
         path: "/api/models",
         content: Content::None,
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use ureq::http::Method;
-
 use crate::conversation::Conversation;
 use crate::error::{Error, Result, Step};
 use crate::http::{Content, Request};
@@ -89,7 +87,6 @@ impl Conversation {
         );
         let request = Request {
             step: Step::WebSearch,
-            method: Method::GET,
             path: &path,
             content: Content::None,
         };
@@ -158,7 +155,6 @@ impl Conversation {
         let body = dialect.body(message, parent);
         let request = Request {
             step: Step::Message,
-            method: Method::POST,
             path: &path,
             content: match &body {
                 Body::Form(text) => Content::Form(text),
@@ -176,7 +172,6 @@ impl Conversation {
         let path = format!("/api{}", conversation_path(self.id())?);
         let answer = self.connection.call(&Request {
             step: Step::History,
-            method: Method::GET,
             path: &path,
             content: Content::None,
         })?;

@@ -58,15 +58,13 @@ impl WebSearch {
             message.push_str(": ");
             message.push_str(detail.as_str().unwrap_or_default());
         }
-        let sources = step.get("sources").and_then(Value::as_array);
-        let sources = sources.into_iter().flatten().map(|source| Source {
-            title: text(source, "title"),
-            link: text(source, "link"),
-        });
-        WebSearch {
-            message,
-            sources: sources.collect(),
+        let mut sources = Vec::new();
+        let found = step.get("sources").and_then(Value::as_array);
+        for source in found.into_iter().flatten() {
+            let (title, link) = (text(source, "title"), text(source, "link"));
+            sources.push(Source { title, link });
         }
+        WebSearch { message, sources }
     }
 }
 
