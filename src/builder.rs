@@ -316,21 +316,20 @@ impl ClientBuilder {
 }
 
 impl Timeouts {
-    fn checked(self) -> Result<Timeouts> {
-        let checked = |name: &str, timeout: Duration| {
+    fn checked(mut self) -> Result<Timeouts> {
+        for (name, timeout) in [
+            ("timeout_connect", &mut self.connect),
+            ("timeout_token", &mut self.token),
+            ("timeout_reply", &mut self.reply),
+            ("timeout_delete", &mut self.delete),
+        ] {
             if timeout.is_zero() {
-                return Err(Error::configuration(&format!(
-                    "{name} must be longer than nothing"
-                )));
+                let message = format!("{name} must be longer than nothing");
+                return Err(Error::configuration(&message));
             }
-            Ok(timeout.min(LONGEST))
-        };
-        Ok(Timeouts {
-            connect: checked("timeout_connect", self.connect)?,
-            token: checked("timeout_token", self.token)?,
-            reply: checked("timeout_reply", self.reply)?,
-            delete: checked("timeout_delete", self.delete)?,
-        })
+            *timeout = LONGEST.min(*timeout);
+        }
+        Ok(self)
     }
 }
 

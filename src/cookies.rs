@@ -49,12 +49,16 @@ impl Jar {
 
     /// The value of the `Cookie` header, if there is a cookie.
     pub(crate) fn header(&self) -> Option<String> {
-        let pairs: Vec<String> = self
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        Some(pairs.join("; ")).filter(|header| !header.is_empty())
+        let mut header = String::new();
+        for (name, value) in &self.cookies {
+            if !header.is_empty() {
+                header.push_str("; ");
+            }
+            header.push_str(name);
+            header.push('=');
+            header.push_str(value);
+        }
+        Some(header).filter(|header| !header.is_empty())
     }
 
     /// The value of a cookie.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ureq::Agent;
 use ureq::config::Config;
-use ureq::http::{Method, header};
+use ureq::http::{HeaderValue, Method, Uri, header};
 
 use crate::cookies::Jar;
 use crate::error::{Error, Result, Step};
@@ -287,20 +287,22 @@ impl Connection {
             ),
             Content::Json(bytes) => (Some("application/json"), Some(bytes)),
         };
-        let mut builder = ureq::http::Request::builder()
-            .method(request.method())
-            .uri(http.origin.url(request.path))
-            .header(header::ORIGIN, http.origin.header())
-            .header(header::REFERER, http.origin.referer().as_str());
+        let mut sent = ureq::http::Request::new(());
+        *sent.method_mut() = request.method();
+        *sent.uri_mut() =
+            Uri::try_from(http.origin.url(request.path)).map_err(ureq::http::Error::from)?;
         for (name, value) in [
+            (header::ORIGIN, Some(http.origin.header())),
+            (header::REFERER, Some(http.origin.referer().as_str())),
             (header::COOKIE, cookies.as_deref()),
             (header::CONTENT_TYPE, content_type),
         ] {
             if let Some(value) = value {
-                builder = builder.header(name, value);
+                let value = HeaderValue::from_str(value).map_err(ureq::http::Error::from)?;
+                sent.headers_mut().insert(name, value);
             }
         }
-        let configured = agent.configure_request(builder.body(())?);
+        let configured = agent.configure_request(sent);
         let configured = match limit {
             Limit::Answer => configured,
             Limit::Reply => configured

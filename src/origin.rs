@@ -26,45 +26,47 @@ pub(crate) struct Origin {
 
 impl Origin {
     pub(crate) fn parse(url: &str) -> Result<Origin> {
-        let url = url.trim();
-        let bad = |why: &str| Error::configuration(&format!("bad service URL: {why}"));
+        let origin = Origin::read(url.trim());
+        origin.map_err(|why| Error::configuration(&format!("bad service URL: {why}")))
+    }
+
+    fn read(url: &str) -> Result<Origin, &'static str> {
         if url.contains(['?', '#']) {
-            return Err(bad("it must not have a query or a fragment"));
+            return Err("it must not have a query or a fragment");
         }
         let uri: Uri = url
             .parse()
-            .map_err(|_| bad("it does not have the form http://host:port/path"))?;
-        let scheme = match uri.scheme_str().map(str::to_ascii_lowercase).as_deref() {
+            .map_err(|_| "it does not have the form http://host:port/path")?;
+        let scheme = match uri.scheme_str() {
             Some("http") => "http",
             Some("https") => https()?,
-            Some(_) => return Err(bad("it must begin with http:// or https://")),
-            None => return Err(bad("it does not begin with http:// or https://")),
+            Some(_) => return Err("it must begin with http:// or https://"),
+            None => return Err("it does not begin with http:// or https://"),
         };
-        let authority = uri.authority().ok_or_else(|| bad("it has no host"))?;
+        let authority = uri.authority().ok_or("it has no host")?;
         let host = authority.host().to_ascii_lowercase();
         if host.is_empty() {
-            return Err(bad("it has no host"));
+            return Err("it has no host");
         }
-        let credentials = authority
-            .as_str()
-            .rsplit_once('@')
-            .map(|(before, _)| before);
-        let port = match port(authority).map_err(bad)? {
-            Some(80) if scheme == "http" => String::new(),
-            Some(443) if scheme == "https" => String::new(),
-            Some(port) => format!(":{port}"),
+        let mut origin = format!("{scheme}://{host}");
+        let credentials = match authority.as_str().rsplit_once('@') {
+            Some((before, _)) => format!("{before}@"),
             None => String::new(),
         };
-        let credentials = credentials.map(|it| format!("{it}@")).unwrap_or_default();
+        let port = match (port(authority)?, scheme) {
+            (None, _) | (Some(80), "http") | (Some(443), "https") => String::new(),
+            (Some(port), _) => format!(":{port}"),
+        };
         let path = uri.path().trim_end_matches('/').to_owned();
+        let address = host.trim_matches(['[', ']']);
+        let host_is_name = address.parse::<std::net::IpAddr>().is_err();
+        let base = format!("{scheme}://{credentials}{host}{port}{path}");
+        origin.push_str(&port);
         Ok(Origin {
-            base: format!("{scheme}://{credentials}{host}{port}{path}"),
-            origin: format!("{scheme}://{host}{port}"),
+            base,
+            origin,
             path,
-            host_is_name: host
-                .trim_matches(['[', ']'])
-                .parse::<std::net::IpAddr>()
-                .is_err(),
+            host_is_name,
         })
     }
 
@@ -118,13 +120,10 @@ pub(crate) fn port(authority: &Authority) -> Result<Option<u16>, &'static str> {
     }
 }
 
-fn https() -> Result<&'static str> {
-    if cfg!(any(feature = "rustls", feature = "native-tls")) {
-        Ok("https")
-    } else {
-        Err(Error::configuration(
-            "bad service URL: https needs the feature `rustls` or `native-tls` of h2ogpt",
-        ))
+fn https() -> Result<&'static str, &'static str> {
+    match cfg!(any(feature = "rustls", feature = "native-tls")) {
+        true => Ok("https"),
+        false => Err("https needs the feature `rustls` or `native-tls` of h2ogpt"),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::plain::plain;
 use crate::protocol;
 
 /// Largest answer that is read whole.
-const MAX_ANSWER: u64 = 1 << 20;
+const MAX_ANSWER: usize = 1 << 20;
 /// How much time a request has.
 #[derive(Clone, Copy)]
 pub(crate) enum Limit {
@@ -50,22 +50,31 @@ impl Answer {
         let location: Option<String> = text(header::LOCATION);
         let retry_after = text(header::RETRY_AFTER);
         let mut body = Vec::new();
-        let mut reader = response.into_body().into_reader().take(MAX_ANSWER + 1);
-        if let Err(error) = reader.read_to_end(&mut body) {
-            // What an error says is worth having even if its end is missing.
-            if (200..400).contains(&status) {
-                let step = if step == Step::Create {
-                    Step::Created
-                } else {
-                    step
-                };
-                return Err(failed(step, limit, error.into()));
+        let mut reader = BufReader::new(response.into_body().into_reader());
+        let failure = loop {
+            match reader.fill_buf() {
+                Ok([]) => break None,
+                Ok(chunk) => {
+                    let length = chunk.len();
+                    body.extend_from_slice(chunk);
+                    reader.consume(length);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Some(error),
             }
-        }
-        if body.len() as u64 > MAX_ANSWER {
-            let start = String::from_utf8_lossy(body.get(..1024).unwrap_or_default());
-            let found = plain(&start);
-            return Err(Error::protocol(step, "an answer of bearable length", found));
+            if body.len() > MAX_ANSWER {
+                let start = String::from_utf8_lossy(body.get(..1024).unwrap_or_default());
+                let found = plain(&start);
+                return Err(Error::protocol(step, "an answer of bearable length", found));
+            }
+        };
+        // What an error says is worth having even if its end is missing.
+        if let Some(error) = failure.filter(|_| (200..400).contains(&status)) {
+            let step = match step {
+                Step::Create => Step::Created,
+                step => step,
+            };
+            return Err(failed(step, limit, error.into()));
         }
         let mut answer = Answer {
             step,
