@@ -300,14 +300,14 @@ impl ClientBuilder {
             timeouts,
             roots,
             cookies: Mutex::new(cookies),
-            observer: self.observer,
+            observer: self.observer.take(),
             idle: Mutex::new(Vec::new()),
         };
         Ok(Client::with_session(Session {
             http: Arc::new(http),
-            model: self.model,
+            model: self.model.take(),
             parameters: parameters.over_defaults(),
-            system_prompt: self.system_prompt,
+            system_prompt: self.system_prompt.take(),
             search_enabled: self.search_enabled,
             share_with_model_authors: self.share_with_model_authors,
             known: Mutex::default(),

@@ -217,7 +217,7 @@ impl<'c> Reply<'c> {
                         conversation.take_turn(&mut self.message, self.search, &self.interrupt)?;
                     self.state = match stage {
                         Stage::Searching(search) => State::Searching(search),
-                        Stage::Replying(tokens) => State::Reading(Box::new(tokens)),
+                        Stage::Replying(tokens) => State::Reading(tokens),
                     };
                 }
                 State::Searching(search) => match search.advance()? {
@@ -247,7 +247,7 @@ impl<'c> Reply<'c> {
         let conversation = self.conversation.get();
         let tokens =
             conversation.take_turn_after_search(&mut self.message, result, &self.interrupt)?;
-        self.state = State::Reading(Box::new(tokens));
+        self.state = State::Reading(tokens);
         Ok(())
     }
 

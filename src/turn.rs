@@ -16,7 +16,7 @@ use crate::response::{Stream, interrupted};
 /// What the service sends next.
 pub(crate) enum Stage {
     Searching(Box<dyn Search>),
-    Replying(Tokens<Stream>),
+    Replying(Box<Tokens<Stream>>),
 }
 
 /// Asks for a web search. Messages name the function, so that programs without web searches do
@@ -55,7 +55,7 @@ impl Conversation {
         message: &mut Message,
         search_id: String,
         interrupt: &Arc<Interrupt>,
-    ) -> Result<Tokens<Stream>> {
+    ) -> Result<Box<Tokens<Stream>>> {
         message.web_search_id = search_id;
         self.last = Some(message.clone());
         let reply = self.ask(message, interrupt);
@@ -94,7 +94,11 @@ impl Conversation {
         Ok(Box::new(SearchReader::new(stream)))
     }
 
-    fn ask(&mut self, message: &mut Message, interrupt: &Arc<Interrupt>) -> Result<Tokens<Stream>> {
+    fn ask(
+        &mut self,
+        message: &mut Message,
+        interrupt: &Arc<Interrupt>,
+    ) -> Result<Box<Tokens<Stream>>> {
         let known = self.session.dialect();
         let parent = match known {
             Some(dialect) if !dialect.has_tree() => None,
@@ -150,7 +154,7 @@ impl Conversation {
         dialect: Dialect,
         parent: Option<&Parent>,
         interrupt: &Arc<Interrupt>,
-    ) -> Result<Tokens<Stream>> {
+    ) -> Result<Box<Tokens<Stream>>> {
         let path = self.path().to_owned();
         let body = dialect.body(message, parent);
         let request = Request {
@@ -161,7 +165,8 @@ impl Conversation {
                 Body::Json(bytes) => Content::Json(bytes),
             },
         };
-        Ok(tokens(self.connection.open(&request, interrupt)?))
+        let stream = self.connection.open(&request, interrupt)?;
+        Ok(Box::new(tokens(stream)))
     }
 
     /// The message to follow, or to replace in a retry; none if the service has no trees.
