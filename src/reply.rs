@@ -164,8 +164,9 @@ impl<'c> Reply<'c> {
 
     /// A reply that owns its conversation.
     pub(crate) fn of_its_own(conversation: Conversation, prompt: String) -> Result<Reply<'static>> {
+        let conversation = Box::new(conversation);
         let message = conversation.message(prompt)?;
-        Ok(Reply::new(Owner::Owned(Box::new(conversation)), message))
+        Ok(Reply::new(Owner::Owned(conversation), message))
     }
 
     /// What has been said so far; the final text once the reply is complete.

@@ -6,7 +6,6 @@ use crate::conversation::Conversation;
 use crate::error::{Error, Result, Step};
 use crate::http::{Content, Request};
 use crate::interrupt::{Cause, Interrupt};
-use crate::origin::conversation_path;
 use crate::protocol::dialect::{Body, Dialect};
 use crate::protocol::request::{Message, Parent, escape};
 use crate::protocol::search::{Search, SearchReader};
@@ -174,7 +173,7 @@ impl Conversation {
         if let Some(root) = self.root.take().filter(|_| !is_retry) {
             return Ok(Some(root));
         }
-        let path = format!("/api{}", conversation_path(self.id())?);
+        let path = format!("/api{}", self.path());
         let answer = self.connection.call(&Request {
             step: Step::History,
             path: &path,
