@@ -18,8 +18,8 @@ pub(crate) enum Stage {
     Replying(Box<Tokens<Stream>>),
 }
 
-/// Asks for a web search. Messages name the function, so that programs without web searches do
-/// without its code.
+/// Asks for a web search. A reply is given the function by what may need it, so that programs
+/// without web searches do without its code.
 pub(crate) type BeginSearch =
     fn(&mut Conversation, &str, &Arc<Interrupt>) -> Result<Box<dyn Search>>;
 
