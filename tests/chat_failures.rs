@@ -387,6 +387,8 @@ fn verbose_output_names_every_request_and_no_secret() {
     }
 }
 
+// The default service is one of https.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[test]
 fn who_names_no_service_is_told_that_the_default_one_is_gone() {
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a port");
