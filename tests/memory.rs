@@ -10,14 +10,15 @@ use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, stdin};
 use std::process::{Command, Stdio};
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use h2ogpt::Client;
 
 use support::client::builder;
 use support::http1::{LAST_CHUNK, chunk};
+use support::listener::lock;
 use support::script;
 use support::server::{Server, Then};
 use support::stream::{Format, WORD};
@@ -189,17 +190,30 @@ fn a_thousand_conversations_at_once_take_less_than_64_mb() {
     let count = conversations();
     let client = builder(url).model("model").build().expect("a client");
     let (all_are_open, measured) = (Barrier::new(count + 1), Barrier::new(count + 1));
+    let turn = Mutex::new(());
     let before = live();
     thread::scope(|scope| {
         for _ in 0..count {
             let thread = thread::Builder::new().stack_size(256 << 10);
             let spawned = thread.spawn_scoped(scope, || {
-                let mut conversation = client.conversation().expect("a conversation");
-                let mut reply = conversation.send("Hi").expect("a reply");
-                let first = reply.next();
+                // One after the other, or the system refuses some connections. Whatever goes wrong
+                // is told at the end, as the others wait for this thread until then.
+                let opening = lock(&turn);
+                let mut conversation = client.conversation();
+                let mut reply = conversation.as_mut().ok().map(|open| open.send("Hi"));
+                let first = match &mut reply {
+                    Some(Ok(reply)) => reply.next(),
+                    _ => None,
+                };
+                drop(opening);
                 all_are_open.wait();
                 measured.wait();
-                assert_eq!(first.expect("a token").expect("no error"), WORD);
+                let closing = lock(&turn);
+                drop(reply);
+                let created = conversation.map(drop);
+                drop(closing);
+                created.expect("a conversation");
+                assert_eq!(first.expect("a reply").expect("a token"), WORD);
             });
             spawned.expect("a thread");
         }
