@@ -303,25 +303,33 @@ impl<'c> Reply<'c> {
 
     /// Leaves the response: to be read to its end if the reply is complete, or else hanging up.
     fn end(&mut self, end: End) {
-        let ended = State::Ended {
-            text: self.text().to_owned(),
-            finish_reason: self.finish_reason(),
-        };
         let conversation = self.conversation.get();
-        match std::mem::replace(&mut self.state, ended) {
-            State::Reading(tokens) if end == End::Complete => {
-                conversation.reply_is_complete(tokens.into_inner(), &self.interrupt);
-            }
+        let nothing = State::Ended {
+            text: String::new(),
+            finish_reason: None,
+        };
+        match std::mem::replace(&mut self.state, nothing) {
             State::Reading(tokens) => {
-                drop(tokens);
-                conversation.connection.release(&self.interrupt);
-                conversation.is_to_stop = end == End::Abandoned;
+                let finish_reason = tokens.finish_reason();
+                let (stream, text) = tokens.into_parts();
+                self.state = State::Ended {
+                    text,
+                    finish_reason,
+                };
+                if end == End::Complete {
+                    conversation.reply_is_complete(stream, &self.interrupt);
+                } else {
+                    drop(stream);
+                    conversation.connection.release(&self.interrupt);
+                    conversation.is_to_stop = end == End::Abandoned;
+                }
             }
             State::Searching(search) => {
                 drop(search);
                 conversation.connection.release(&self.interrupt);
             }
-            State::Unsent | State::Ended { .. } => {}
+            State::Unsent => {}
+            ended @ State::Ended { .. } => self.state = ended,
         }
     }
 

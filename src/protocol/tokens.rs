@@ -108,8 +108,9 @@ impl<R: BufRead> Tokens<R> {
         self.replaced.as_deref()
     }
 
-    pub(crate) fn into_inner(self) -> R {
-        self.lines.into_inner()
+    /// The reader, and the text.
+    pub(crate) fn into_parts(self) -> (R, String) {
+        (self.lines.into_inner(), self.text)
     }
 
     /// Reads up to the next event; `None` when the reply is complete.
