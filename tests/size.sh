@@ -10,17 +10,17 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# What must hold: bytes of `ask`, and of `ask` without what `bare-get` has too. Measured with
-# rustc 1.95.0 on x86_64-unknown-linux-gnu, plus 2 %. THE GOALS BELOW ARE TO STAND HERE as soon
-# as they are reached.
-budget_rustls=1883662
-budget_http=792303
-budget_native_tls=867603
-budget_platform_verifier=1931806
-budget_rustls_over_bare=173897
-budget_http_over_bare=171107
-budget_native_tls_over_bare=179071
-budget_platform_verifier_over_bare=169646
+# What must hold: bytes of `ask`, and of `ask` without what `bare-get` has too. As measured with
+# rustc 1.95.0 on x86_64-unknown-linux-gnu, and a little more; to be replaced by the goals below
+# when they are reached.
+budget_rustls=1825000
+budget_http=750300
+budget_native_tls=817400
+budget_platform_verifier=1881000
+budget_rustls_over_bare=133300
+budget_http_over_bare=136500
+budget_native_tls_over_bare=136900
+budget_platform_verifier_over_bare=137400
 
 # What is wanted: less than this.
 goal_rustls=1800000
