@@ -14,7 +14,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use h2ogpt::{Client, Conversation, DEFAULT_URL, Event, Reply, WebSearch};
+use h2ogpt::{Client, Conversation, DEFAULT_URL, Event, FinishReason, Reply, WebSearch};
 
 use interrupts::{Input, Interrupts};
 use options::{Command, Options};
@@ -160,7 +160,7 @@ impl Chat {
     fn print(&self, mut reply: Reply<'_>) -> Result<(), Failure> {
         let _cancels = self.interrupts.cancel(reply.canceller());
         let mut output = Output::new();
-        let outcome = reply.events().try_for_each(|event| {
+        let outcome: Result<(), Failure> = reply.events().try_for_each(|event| {
             match event? {
                 Event::Token(token) if self.options.stream => output.print(&token)?,
                 Event::WebSearch(step) => report_search(&step),
@@ -173,7 +173,13 @@ impl Chat {
             output.print(reply.text())?;
         }
         output.finish(outcome.is_ok())?;
-        outcome
+        outcome?;
+        match reply.finish_reason() {
+            Some(FinishReason::Length) => say("the reply is cut at its greatest length"),
+            Some(FinishReason::Interrupted) => say("the reply was stopped on the service"),
+            _ => {}
+        }
+        Ok(())
     }
 }
 

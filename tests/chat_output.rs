@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use support::http1::{LAST_CHUNK, Request, chunk};
 use support::listener::lock;
-use support::program::Program;
+use support::program::{DEMO_NOTE, Program};
 use support::script;
 use support::server::{Server, Then};
 
@@ -183,7 +183,7 @@ fn output_that_nobody_reads_is_no_failure() {
     ];
     for (case, program) in programs {
         let ended = program.stdout_limit(0).run();
-        let said = ended.stderr.replace(support::program::DEMO_NOTE, "");
+        let said = ended.stderr.replace(DEMO_NOTE, "");
         assert_eq!((ended.status, &*said), (Some(0), ""), "{case}: {ended:?}");
     }
     let requests = server.requests();
@@ -209,4 +209,14 @@ fn the_ask_program_prints_the_reply_to_its_arguments() {
     let settings = String::from_utf8_lossy(&requests[0].body).into_owned();
     assert!(settings.contains("activeModel=some%2Fmodel"), "{settings}");
     assert!(script::is_deleted(&requests));
+}
+
+#[test]
+fn a_reply_that_is_cut_at_its_greatest_length_is_said_to_be() {
+    let demo = ["--demo", "-o", "max_new_tokens=3"];
+    let ended = Program::chat().args(demo).arg("one two three four").run();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert_eq!(ended.stdout, "You said: \"one\n");
+    let said = format!("{DEMO_NOTE}chat: the reply is cut at its greatest length\n");
+    assert_eq!(ended.stderr, said);
 }
