@@ -70,7 +70,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::Configuration`] if this is no URL of a service.
-    pub fn new(url: &str) -> Result<Client> {
+    pub fn new(url: impl Into<String>) -> Result<Client> {
         Client::builder().url(url).build()
     }
 

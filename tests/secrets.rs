@@ -57,7 +57,7 @@ fn nothing_that_can_be_printed_shows_a_secret() {
     for url in ["http://me:PROXY-SECRET@h:99999", "ftp://me:PROXY-SECRET@h"] {
         show(shown(&proxied(url).build().unwrap_err()));
         show(shown(
-            &Client::new(&url.replace("PROXY", "URL")).unwrap_err(),
+            &Client::new(url.replace("PROXY", "URL")).unwrap_err(),
         ));
     }
     let error = builder(service.url()).cookie("a", "COOKIE-SECRET;").build();
