@@ -11,7 +11,7 @@ use crate::http::Timeouts;
 use crate::interrupt::{Canceller, Interrupt};
 use crate::parameters::Parameters;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::event::{Event, FinishReason};
+use crate::protocol::event::{Event, FinishReason, next_token};
 use crate::protocol::request::Message;
 use crate::protocol::search::Search;
 use crate::protocol::tokens::Tokens;
@@ -344,13 +344,7 @@ impl Iterator for Reply<'_> {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.next_event()? {
-                Ok(Event::Token(token)) => return Some(Ok(token)),
-                Ok(_) => {}
-                Err(error) => return Some(Err(error)),
-            }
-        }
+        next_token(|| self.next_event())
     }
 }
 

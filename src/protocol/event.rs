@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::error::Result;
+
 /// One thing that happens while a reply comes in; from [`Reply::events`](crate::Reply::events).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -18,6 +20,19 @@ pub enum Event {
     Tool(Value),
     /// Something else that this crate knows nothing of; the event as it came.
     Other(Value),
+}
+
+/// The next token of what `next_event` yields, passing over all else.
+pub(crate) fn next_token(
+    mut next_event: impl FnMut() -> Option<Result<Event>>,
+) -> Option<Result<String>> {
+    loop {
+        match next_event()? {
+            Ok(Event::Token(token)) => return Some(Ok(token)),
+            Ok(_) => {}
+            Err(error) => return Some(Err(error)),
+        }
+    }
 }
 
 /// A step of a web search.

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use std::iter::FusedIterator;
 
 use super::common;
-use super::event::{Event, FinishReason};
+use super::event::{Event, FinishReason, next_token};
 use super::line::{Line, Lines};
 use super::surrogates::Joiner;
 use super::update::{self, NoEvent, Update};
@@ -169,6 +169,7 @@ impl<R: BufRead> Tokens<R> {
             self.note_stray(line, payload);
             return Ok(None);
         }
+        self.open_lines = 0;
         self.take_event(payload)
     }
 
@@ -199,7 +200,6 @@ impl<R: BufRead> Tokens<R> {
                 Ok(None)
             }
             Ok(update) => {
-                self.open_lines = 0;
                 self.state = State::Streaming;
                 self.apply(update)
             }
@@ -310,13 +310,7 @@ impl<R: BufRead> Iterator for Tokens<R> {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.next_event()? {
-                Ok(Event::Token(token)) => return Some(Ok(token)),
-                Ok(_) => {}
-                Err(error) => return Some(Err(error)),
-            }
-        }
+        next_token(|| self.next_event())
     }
 }
 
