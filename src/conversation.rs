@@ -113,7 +113,7 @@ impl Conversation {
         let body = answer.json()?;
         let id = body.get("conversationId").and_then(Value::as_str)?;
         let mut conversation = Self::new(session, connection, id.to_owned()).ok()?;
-        conversation.root = Parent::root(&body);
+        conversation.root = Parent::root(body);
         if conversation.root.is_some() {
             // Services that say so take messages as a form.
             session.learn(Dialect::Tree(Encoding::Form));
@@ -251,16 +251,9 @@ impl Conversation {
 }
 
 /// A service without the model says little more than that something is wrong.
-fn refused(mut error: Error, model: &str) -> Error {
-    if let Error::Http {
-        status: 400 | 500,
-        message,
-        ..
-    } = &mut error
-    {
-        message.push_str(&format!(" (does the service have the model {model:?}?)"));
-    }
-    error
+fn refused(error: Error, model: &str) -> Error {
+    let hint = format!(" (does the service have the model {model:?}?)");
+    error.with_hint(&[400, 500], &hint)
 }
 
 impl Drop for Conversation {

@@ -178,6 +178,18 @@ impl Error {
         }
     }
 
+    /// Adds a hint to what the service says with one of these statuses.
+    pub(crate) fn with_hint(mut self, statuses: &[u16], hint: &str) -> Self {
+        if let Error::Http {
+            status, message, ..
+        } = &mut self
+            && statuses.contains(status)
+        {
+            message.push_str(hint);
+        }
+        self
+    }
+
     pub(crate) fn with_partial(mut self, text: &str) -> Self {
         match &mut self {
             Error::Timeout { partial, .. }

@@ -16,6 +16,7 @@ use crate::protocol;
 
 /// Largest answer that is read whole.
 const MAX_ANSWER: usize = 1 << 20;
+
 /// How much time a request has.
 #[derive(Clone, Copy)]
 pub(crate) enum Limit {
@@ -31,7 +32,9 @@ pub(crate) enum Limit {
 pub(crate) struct Answer {
     step: Step,
     pub(crate) status: u16,
-    pub(crate) body: Vec<u8>,
+    body: Vec<u8>,
+    /// The body of a successful answer, if it is JSON.
+    json: Option<Value>,
     location: Option<String>,
     retry_after: Option<Duration>,
     /// Where it redirects to is another place: the login.
@@ -76,35 +79,25 @@ impl Answer {
             };
             return Err(failed(step, limit, error.into()));
         }
-        let mut answer = Answer {
+        let json = match status {
+            200..300 => serde_json::from_slice(&body).ok(),
+            _ => None,
+        };
+        let location = match status {
+            200 => location.or_else(|| redirect(json.as_ref()?)),
+            _ => location,
+        };
+        let leads_away = location.as_deref().is_some_and(|to| origin.is_foreign(to));
+        Ok(Answer {
             step,
             status,
             body,
+            json,
             location,
             retry_after: retry_after
                 .and_then(|text| protocol::retry_after(&text, SystemTime::now())),
-            leads_away: false,
-        };
-        answer.note_redirect();
-        answer.leads_away = answer
-            .location
-            .as_deref()
-            .is_some_and(|to| origin.is_foreign(to));
-        Ok(answer)
-    }
-
-    /// Form posts are redirected in the body: `{"type":"redirect","status":303,"location":...}`.
-    fn note_redirect(&mut self) {
-        if self.status != 200 || self.location.is_some() {
-            return;
-        }
-        let Some(body) = self.json() else {
-            return;
-        };
-        let text = |name| body.get(name).and_then(Value::as_str);
-        if text("type") == Some("redirect") {
-            self.location = text("location").map(str::to_owned);
-        }
+            leads_away,
+        })
     }
 
     pub(crate) fn is_success(&self) -> bool {
@@ -121,8 +114,9 @@ impl Answer {
         self.status == 405 && self.message().contains("welcome modal")
     }
 
-    pub(crate) fn json(&self) -> Option<Value> {
-        serde_json::from_slice(&self.body).ok()
+    /// The JSON of a successful answer.
+    pub(crate) fn json(&self) -> Option<&Value> {
+        self.json.as_ref()
     }
 
     pub(crate) fn message(&self) -> String {
@@ -133,7 +127,7 @@ impl Answer {
     pub(crate) fn error(&self) -> Error {
         let step = self.step;
         if self.status == 401
-            || (self.leads_away && !self.is_upgrade())
+            || (self.leads_away && !self.is_permanent())
             || (self.status == 302 && step == Step::Create)
         {
             return Error::LoginRequired { step };
@@ -153,7 +147,7 @@ impl Answer {
     }
 
     /// A permanent redirect is no login: the service has moved, mostly from http to https.
-    fn is_upgrade(&self) -> bool {
+    fn is_permanent(&self) -> bool {
         matches!(self.status, 301 | 308)
     }
 
@@ -166,6 +160,14 @@ impl Answer {
         };
         Error::protocol(step, expected, found)
     }
+}
+
+/// Form posts are redirected in the body: `{"type":"redirect","status":303,"location":...}`.
+fn redirect(body: &Value) -> Option<String> {
+    let text = |name| body.get(name).and_then(Value::as_str);
+    text("location")
+        .filter(|_| text("type") == Some("redirect"))
+        .map(str::to_owned)
 }
 
 /// The body of a reply as it comes. Fails with an error of this crate inside the `io::Error`.

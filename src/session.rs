@@ -147,11 +147,7 @@ fn may_take_json(answer: &Answer) -> bool {
 fn first_model(connection: &mut Connection) -> Result<String> {
     let answer = connection.call(&list_models())?;
     let list = answer.json().filter(|_| answer.is_success());
-    let models = list
-        .as_ref()
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+    let models = list.and_then(Value::as_array).into_iter().flatten();
     let first = models.filter_map(|model| model.get("id")?.as_str()).next();
     Ok(first.unwrap_or(DEFAULT_MODEL).to_owned())
 }

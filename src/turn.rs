@@ -186,32 +186,18 @@ impl Conversation {
             {
                 Ok(None)
             }
-            403 => Err(hidden(answer.error())),
+            // The id is nowhere else, so the person who runs the service has to help.
+            403 => {
+                let hint = "; the service must be run with EXPOSE_API=true";
+                Err(answer.error().with_hint(&[403], hint))
+            }
             _ if !answer.is_success() => Err(answer.error()),
-            _ => match answer.json().as_ref().and_then(Parent::last) {
+            _ => match answer.json().and_then(Parent::last) {
                 Some(parent) => Ok(Some(parent)),
                 None => {
                     Err(answer.unexpected(Step::History, "JSON with the conversation's messages"))
                 }
             },
         }
-    }
-}
-
-/// The parent id is nowhere else, so the person who runs the service has to help.
-fn hidden(error: Error) -> Error {
-    match error {
-        Error::Http {
-            step,
-            status,
-            message,
-            retry_after,
-        } => Error::Http {
-            step,
-            status,
-            message: format!("{message}; the service must be run with EXPOSE_API=true"),
-            retry_after,
-        },
-        other => other,
     }
 }
