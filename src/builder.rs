@@ -10,7 +10,7 @@ use ureq::config::Config;
 
 use crate::client::Client;
 use crate::cookies::Jar;
-use crate::error::{Error, Result};
+use crate::error::{Error, Fallible, Result};
 use crate::http::{Exchange, Http, Observer, Roots, Timeouts};
 use crate::origin::{self, DEFAULT_URL, Origin};
 use crate::parameters::{Encoded, Parameters};
@@ -40,25 +40,22 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// ```
 pub struct ClientBuilder {
     // What few programs set is read by its setter, so that the others do without the code.
+    /// What was wrong with that, for `build` to say.
+    error: Option<Box<Error>>,
     url: String,
     model: Option<String>,
-    proxy: ProxyChoice,
+    /// None for that of the environment.
+    proxy: Option<Option<Proxy>>,
     parameters: Parameters,
-    encoded: Option<Result<Encoded>>,
+    encoded: Encoded,
     system_prompt: Option<String>,
     share_with_model_authors: bool,
     search_enabled: bool,
-    cookies: Option<Result<Jar>>,
+    cookies: Jar,
     user_agent: String,
-    roots: Option<Result<tls::RootCerts>>,
+    roots: Option<tls::RootCerts>,
     timeouts: Timeouts,
     observer: Option<Box<Observer>>,
-}
-
-enum ProxyChoice {
-    Environment,
-    None,
-    Url(Result<Proxy>),
 }
 
 impl Client {
@@ -85,13 +82,14 @@ impl ClientBuilder {
         ClientBuilder {
             url: DEFAULT_URL.into(),
             model: None,
-            proxy: ProxyChoice::Environment,
+            error: None,
+            proxy: None,
             parameters: Parameters::new(),
-            encoded: None,
+            encoded: Encoded::default(),
             system_prompt: None,
             share_with_model_authors: false,
             search_enabled: true,
-            cookies: None,
+            cookies: Jar::default(),
             user_agent: concat!("h2ogpt/", env!("CARGO_PKG_VERSION")).into(),
             roots: None,
             timeouts: Timeouts {
@@ -126,19 +124,20 @@ impl ClientBuilder {
     /// By default the environment says it: the first of `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`
     /// (or in lower case) is used for every service but those in `NO_PROXY`, also on loopback.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxy = ProxyChoice::Url(proxy(&url.into()));
+        let proxy = proxy(&url.into());
+        self.proxy = self.checked(proxy).map(Some);
         self
     }
 
     /// No proxy, whatever the environment says.
     pub fn no_proxy(mut self) -> Self {
-        self.proxy = ProxyChoice::None;
+        self.proxy = Some(None);
         self
     }
 
     /// Generation parameters for all messages, in place of those set so far.
     pub fn parameters(mut self, parameters: Parameters) -> Self {
-        self.encoded = Some(parameters.encode());
+        self.encoded = self.checked(parameters.encode()).unwrap_or_default();
         self.parameters = parameters;
         self
     }
@@ -174,16 +173,9 @@ impl ClientBuilder {
     /// chat-ui calls `hf-chat` by default. The session's settings are posted all the same: its
     /// model becomes that of the client.
     pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.insert_cookie(&name.into(), &value.into());
+        let inserted = self.cookies.insert(&name.into(), &value.into());
+        self.checked(inserted);
         self
-    }
-
-    fn insert_cookie(&mut self, name: &str, value: &str) {
-        let jar = self.cookies.take().unwrap_or_else(|| Ok(Jar::default()));
-        self.cookies = Some(jar.and_then(|mut jar| {
-            jar.insert(name, value)?;
-            Ok(jar)
-        }));
     }
 
     /// The value of the `User-Agent` header; `h2ogpt/` and this crate's version by default.
@@ -197,7 +189,7 @@ impl ClientBuilder {
     /// the first connection, and holds for the client from then on, also for an `https://` proxy
     /// in between.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.roots = Some(tls::roots(&pem.into()));
+        self.roots = self.checked(tls::roots(&pem.into()));
         self
     }
 
@@ -236,33 +228,41 @@ impl ClientBuilder {
         self
     }
 
+    /// Keeps the first error for `build`.
+    fn checked<T>(&mut self, setting: Fallible<T>) -> Option<T> {
+        match setting {
+            Ok(setting) => Some(setting),
+            Err(error) => {
+                self.error.get_or_insert(error);
+                None
+            }
+        }
+    }
+
     /// The client. Reads the environment for a proxy, and does no I/O.
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] if a setting cannot work: it says which, and why.
-    pub fn build(mut self) -> Result<Client> {
+    pub fn build(self) -> Result<Client> {
+        if let Some(error) = self.error {
+            return Err(*error);
+        }
         let origin = Origin::parse(&self.url)?;
         let is_bad = |name: &String| name.trim().is_empty() || name.contains(char::is_control);
         if self.model.as_ref().is_some_and(is_bad) {
-            return Err(Error::configuration(
+            return Err(*Error::configuration(
                 "the model's name is empty or has control characters in it",
             ));
         }
-        let parameters = self.encoded.take().transpose()?.unwrap_or_default();
         // ureq panics on a user agent that is no header.
         let printable = |byte| matches!(byte, b' '..=b'~');
         if self.user_agent.is_empty() || !self.user_agent.bytes().all(printable) {
-            return Err(Error::configuration(
+            return Err(*Error::configuration(
                 "the user agent must be one line of printable ASCII characters",
             ));
         }
         let timeouts = self.timeouts.checked()?;
-        let proxy = match std::mem::replace(&mut self.proxy, ProxyChoice::Environment) {
-            ProxyChoice::Environment => None,
-            ProxyChoice::None => Some(None),
-            ProxyChoice::Url(proxy) => Some(Some(proxy?)),
-        };
         // How ureq is to behave, for every agent that trusts these root certificates, or else the
         // default ones.
         let config = |roots| {
@@ -284,30 +284,29 @@ impl ClientBuilder {
                 .timeout_send_body(Some(timeouts.token))
                 .timeout_recv_response(Some(timeouts.token))
                 .timeout_recv_body(Some(timeouts.token));
-            let config = match &proxy {
+            let config = match &self.proxy {
                 Some(proxy) => config.proxy(proxy.clone()),
                 None => config,
             };
             tls::configure(config, roots).build()
         };
-        let roots = match self.roots.take().transpose()? {
+        let roots = match self.roots {
             None => Roots::new(config(None), None),
             Some(own) => Roots::new(config(Some(own)), Some(config(None))),
         };
-        let cookies = self.cookies.take().transpose()?.unwrap_or_default();
         let http = Http {
             origin,
             timeouts,
             roots,
-            cookies: Mutex::new(cookies),
-            observer: self.observer.take(),
+            cookies: Mutex::new(self.cookies),
+            observer: self.observer,
             idle: Mutex::new(Vec::new()),
         };
         Ok(Client::with_session(Session {
             http: Arc::new(http),
-            model: self.model.take(),
-            parameters: parameters.over_defaults(),
-            system_prompt: self.system_prompt.take(),
+            model: self.model,
+            parameters: self.encoded.over_defaults(),
+            system_prompt: self.system_prompt,
             search_enabled: self.search_enabled,
             share_with_model_authors: self.share_with_model_authors,
             known: Mutex::default(),
@@ -316,7 +315,7 @@ impl ClientBuilder {
 }
 
 impl Timeouts {
-    fn checked(mut self) -> Result<Timeouts> {
+    fn checked(mut self) -> Fallible<Timeouts> {
         for (name, timeout) in [
             ("timeout_connect", &mut self.connect),
             ("timeout_token", &mut self.token),
@@ -334,7 +333,7 @@ impl Timeouts {
 }
 
 /// Checks what ureq would ignore or panic on. The URL may hold a password: it is not repeated.
-fn proxy(url: &str) -> Result<Proxy> {
+fn proxy(url: &str) -> Fallible<Proxy> {
     let bad = |why: &str| Error::configuration(&format!("bad proxy URL: {why}"));
     let expected = "it does not have the form http://user:password@host:port, \
                     with http, https, socks5 or socks5h";
@@ -362,7 +361,7 @@ mod tls {
     use ureq::tls::{PemItem, TlsConfig, TlsProvider, parse_pem};
     use ureq::typestate::AgentScope;
 
-    use crate::error::{Error, Result};
+    use crate::error::{Error, Fallible};
 
     /// Sets what ureq does not derive from its features: it would panic, or ignore the platform.
     pub(super) fn configure(
@@ -383,7 +382,7 @@ mod tls {
         config.tls_config(tls.build())
     }
 
-    pub(super) fn roots(pem: &[u8]) -> Result<RootCerts> {
+    pub(super) fn roots(pem: &[u8]) -> Fallible<RootCerts> {
         let mut certificates = Vec::new();
         for item in parse_pem(pem) {
             let item = item.map_err(|error| {
@@ -407,7 +406,7 @@ mod tls {
     use ureq::config::ConfigBuilder;
     use ureq::typestate::AgentScope;
 
-    use crate::error::{Error, Result};
+    use crate::error::{Error, Fallible, Result};
 
     /// There are none.
     pub(super) enum RootCerts {}
@@ -419,7 +418,7 @@ mod tls {
         config
     }
 
-    pub(super) fn roots(_: &[u8]) -> Result<RootCerts> {
+    pub(super) fn roots(_: &[u8]) -> Fallible<RootCerts> {
         Err(Error::configuration(
             "root certificates need the feature `rustls` or `native-tls` of h2ogpt",
         ))

@@ -48,7 +48,7 @@ impl Client {
     /// of [`Step::Created`](crate::Step::Created) the service has created a conversation, but its id did not arrive: it
     /// cannot be deleted.
     pub fn conversation(&self) -> Result<Conversation> {
-        Conversation::create(&self.session)
+        Ok(Conversation::create(&self.session)?)
     }
 
     /// Goes on with a conversation that was left on the service by
@@ -64,7 +64,7 @@ impl Client {
     /// [`Error::Configuration`] if this cannot be an id, and those of
     /// [`conversation`](Client::conversation).
     pub fn resume(&self, id: impl Into<String>) -> Result<Conversation> {
-        Conversation::resume(&self.session, id.into())
+        Ok(Conversation::resume(&self.session, id.into())?)
     }
 
     /// The models that the service lists, the first one being its default. Servers before
@@ -78,7 +78,7 @@ impl Client {
     /// [`Error::Http`] if the service has no list or hides it, [`Error::Network`],
     /// [`Error::Timeout`], [`Error::Protocol`].
     pub fn models(&self) -> Result<Vec<Model>> {
-        session::models(&mut self.session.http.connection())
+        Ok(session::models(&mut self.session.http.connection())?)
     }
 
     /// The value of a cookie of this session, such as `hf-chat`. Whoever has it has the session:
@@ -102,11 +102,14 @@ impl Client {
             .iter()
             .all(|message| message.content.trim().is_empty())
         {
-            return Err(Error::configuration(
+            return Err(*Error::configuration(
                 "there is no message with any text in it",
             ));
         }
-        Reply::of_its_own(self.conversation()?, format_prompt(messages))
+        Ok(Reply::of_its_own(
+            self.conversation()?,
+            format_prompt(messages),
+        )?)
     }
 }
 

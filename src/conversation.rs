@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::error::{Error, Result, Step};
+use crate::error::{Error, Fallible, Result, Step};
 use crate::http::{Connection, Content, Request};
 use crate::interrupt::Interrupt;
 use crate::origin::conversation_path;
@@ -87,7 +87,7 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    pub(crate) fn create(session: &Arc<Session>) -> Result<Self> {
+    pub(crate) fn create(session: &Arc<Session>) -> Fallible<Self> {
         let mut connection = session.http.connection();
         let model = session.begin(&mut connection)?;
         let body = request::create(&model, session.system_prompt.as_deref());
@@ -121,7 +121,7 @@ impl Conversation {
         Some(conversation)
     }
 
-    pub(crate) fn resume(session: &Arc<Session>, id: String) -> Result<Self> {
+    pub(crate) fn resume(session: &Arc<Session>, id: String) -> Fallible<Self> {
         conversation_path(&id)?;
         let mut connection = session.http.connection();
         session.begin(&mut connection)?;
@@ -129,7 +129,7 @@ impl Conversation {
     }
 
     /// Fails on an id that cannot be that of a conversation.
-    fn new(session: &Arc<Session>, connection: Connection, id: String) -> Result<Self> {
+    fn new(session: &Arc<Session>, connection: Connection, id: String) -> Fallible<Self> {
         let path = conversation_path(&id)?;
         Ok(Conversation {
             session: Arc::clone(session),
@@ -158,7 +158,7 @@ impl Conversation {
     /// [`Error::Http`] if the service refuses, [`Error::Network`] or [`Error::Timeout`] if there
     /// is no answer.
     pub fn close(mut self) -> Result<()> {
-        self.delete()
+        Ok(self.delete()?)
     }
 
     /// Leaves the conversation on the service, and returns its id.
@@ -216,7 +216,7 @@ impl Conversation {
         }
     }
 
-    fn delete(&mut self) -> Result<()> {
+    fn delete(&mut self) -> Fallible<()> {
         // Taken first, so that a delete that fails is not sent again by `Drop`.
         if self.id.take().is_none() {
             return Ok(());
@@ -236,7 +236,7 @@ impl Conversation {
         };
         let (answer, again) = match self.connection.call_for(&request, left()) {
             // Mostly the service had closed the idle connection. To delete twice does no harm.
-            Err(Error::Network { .. }) => {
+            Err(error) if matches!(*error, Error::Network { .. }) => {
                 self.connection.renew();
                 (self.connection.call_for(&request, left())?, true)
             }
@@ -251,7 +251,7 @@ impl Conversation {
 }
 
 /// A service without the model says little more than that something is wrong.
-fn refused(error: Error, model: &str) -> Error {
+fn refused(error: Box<Error>, model: &str) -> Box<Error> {
     let hint = format!(" (does the service have the model {model:?}?)");
     error.with_hint(&[400, 500], &hint)
 }

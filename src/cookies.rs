@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Fallible};
 
 /// Bounds on what a server can make us keep and send back with every request.
 const MAX_COOKIES: usize = 32;
@@ -19,7 +19,7 @@ pub(crate) struct Jar {
 
 impl Jar {
     /// Takes a cookie from the caller.
-    pub(crate) fn insert(&mut self, name: &str, value: &str) -> Result<()> {
+    pub(crate) fn insert(&mut self, name: &str, value: &str) -> Fallible<()> {
         // The value stays out of the message: it is a credential.
         if !is_name(name) || !is_value(value) {
             return Err(Error::configuration(

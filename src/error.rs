@@ -9,13 +9,22 @@ use crate::plain::plain;
 /// The result of anything that can fail in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The same within this crate: an error is large, and mostly only passed on.
+pub(crate) type Fallible<T> = std::result::Result<T, Box<Error>>;
+
+impl From<Box<Error>> for Error {
+    fn from(error: Box<Error>) -> Self {
+        *error
+    }
+}
+
 type Source = Box<dyn StdError + Send + Sync>;
 
 /// What went wrong.
 ///
 /// `Display` is one line, without HTML and control characters; a cause stands in
-/// [`source`](std::error::Error::source) and is not repeated in it.
-#[derive(Debug)]
+/// [`source`](std::error::Error::source) and is not repeated in it. `Debug`, which is what a
+/// `fn main() -> Result<(), Box<dyn Error>>` prints, is that line and the causes.
 #[non_exhaustive]
 pub enum Error {
     /// An argument or a setting is wrong. Nothing was sent.
@@ -140,49 +149,53 @@ impl fmt::Display for Step {
 }
 
 impl Error {
-    pub(crate) fn configuration(message: &str) -> Self {
+    pub(crate) fn configuration(message: &str) -> Box<Self> {
         let message = message.to_owned();
-        Error::Configuration { message }
+        Box::new(Error::Configuration { message })
     }
 
-    pub(crate) fn timeout(step: Step, setting: &'static str) -> Self {
+    pub(crate) fn timeout(step: Step, setting: &'static str) -> Box<Self> {
         let partial = String::new();
-        Error::Timeout {
+        Box::new(Error::Timeout {
             step,
             setting,
             partial,
-        }
+        })
     }
 
-    pub(crate) fn server(message: String, error_type: Option<String>, status: Option<u16>) -> Self {
-        Error::Server {
+    pub(crate) fn server(
+        message: String,
+        error_type: Option<String>,
+        status: Option<u16>,
+    ) -> Box<Self> {
+        Box::new(Error::Server {
             message: plain(&message),
             error_type: error_type.map(|kind| plain(&kind)),
             status,
             partial: String::new(),
-        }
+        })
     }
 
-    pub(crate) fn incomplete(source: Option<Source>) -> Self {
+    pub(crate) fn incomplete(source: Option<Source>) -> Box<Self> {
         let partial = String::new();
-        Error::Incomplete { partial, source }
+        Box::new(Error::Incomplete { partial, source })
     }
 
-    pub(crate) fn protocol(step: Step, expected: &'static str, found: String) -> Self {
+    pub(crate) fn protocol(step: Step, expected: &'static str, found: String) -> Box<Self> {
         let partial = String::new();
-        Error::Protocol {
+        Box::new(Error::Protocol {
             step,
             expected,
             found,
             partial,
-        }
+        })
     }
 
     /// Adds a hint to what the service says with one of these statuses.
-    pub(crate) fn with_hint(mut self, statuses: &[u16], hint: &str) -> Self {
+    pub(crate) fn with_hint(mut self: Box<Self>, statuses: &[u16], hint: &str) -> Box<Self> {
         if let Error::Http {
             status, message, ..
-        } = &mut self
+        } = &mut *self
             && statuses.contains(status)
         {
             message.push_str(hint);
@@ -190,8 +203,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_partial(mut self, text: &str) -> Self {
-        match &mut self {
+    pub(crate) fn with_partial(mut self: Box<Self>, text: &str) -> Box<Self> {
+        match &mut *self {
             Error::Timeout { partial, .. }
             | Error::Server { partial, .. }
             | Error::Incomplete { partial, .. }
@@ -326,6 +339,18 @@ impl fmt::Display for Error {
     }
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, ": {}", plain(&error.to_string()))?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
@@ -372,8 +397,8 @@ mod tests {
             Error::server(String::new(), kind.map(str::to_owned), status)
         };
         for error in [
-            http(429),
-            http(503),
+            Box::new(http(429)),
+            Box::new(http(503)),
             server(Some("overloaded"), None),
             server(None, None),
             server(None, Some(503)),
@@ -383,15 +408,28 @@ mod tests {
             assert!(error.is_retryable(), "{error}");
         }
         for error in [
-            http(404),
-            http(500),
+            Box::new(http(404)),
+            Box::new(http(500)),
             server(Some("validation"), None),
             server(None, Some(400)),
             Error::configuration("x"),
-            Error::LoginRequired { step: Step::Create },
+            Box::new(Error::LoginRequired { step: Step::Create }),
         ] {
             assert!(!error.is_retryable(), "{error}");
         }
+    }
+
+    #[test]
+    fn debug_says_what_display_says_and_the_causes() {
+        let cause = std::io::Error::other(std::io::Error::other("first\nlast"));
+        let error = Error::Network {
+            step: Step::Create,
+            source: Box::new(cause),
+        };
+        assert_eq!(
+            format!("{error:?}"),
+            "the service was not reached while creating the conversation: first last"
+        );
     }
 
     #[test]

@@ -10,9 +10,10 @@ use ureq::config::Config;
 use ureq::http::{HeaderValue, Method, Uri, header};
 
 use crate::cookies::Jar;
-use crate::error::{Error, Result, Step};
+use crate::error::{Error, Fallible, Step};
 use crate::interrupt::Interrupt;
 use crate::origin::Origin;
+use crate::plain::mentions;
 use crate::response::{Answer, Limit, Stream, failed, interrupted};
 
 /// How many unused agents, each with its open connection, a client keeps.
@@ -158,16 +159,16 @@ impl Connection {
     }
 
     /// Requests something with a short answer, whatever its status.
-    pub(crate) fn call(&mut self, request: &Request<'_>) -> Result<Answer> {
+    pub(crate) fn call(&mut self, request: &Request<'_>) -> Fallible<Answer> {
         self.call_within(request, Limit::Answer)
     }
 
     /// The same, with so much time for all of it.
-    pub(crate) fn call_for(&mut self, request: &Request<'_>, total: Duration) -> Result<Answer> {
+    pub(crate) fn call_for(&mut self, request: &Request<'_>, total: Duration) -> Fallible<Answer> {
         self.call_within(request, Limit::Total(total))
     }
 
-    fn call_within(&mut self, request: &Request<'_>, limit: Limit) -> Result<Answer> {
+    fn call_within(&mut self, request: &Request<'_>, limit: Limit) -> Fallible<Answer> {
         let response = self.run(request, limit)?;
         Answer::read(&self.http.origin, request.step, limit, response)
     }
@@ -177,7 +178,7 @@ impl Connection {
         &mut self,
         request: &Request<'_>,
         interrupt: &Arc<Interrupt>,
-    ) -> Result<Stream> {
+    ) -> Fallible<Stream> {
         let step = request.step;
         let response = self.run(request, Limit::Reply)?;
         if !response.status().is_success() {
@@ -188,7 +189,7 @@ impl Connection {
     }
 
     /// Lets `interrupt` end whatever is requested, until the connection is released.
-    pub(crate) fn attach(&mut self, interrupt: &Arc<Interrupt>) -> Result<()> {
+    pub(crate) fn attach(&mut self, interrupt: &Arc<Interrupt>) -> Fallible<()> {
         let agent = self.agent();
         let attached = interrupt.attach(&agent);
         attached.map_err(|cause| interrupted(Step::Message, cause))
@@ -206,7 +207,7 @@ impl Connection {
         &mut self,
         request: &Request<'_>,
         limit: Limit,
-    ) -> Result<ureq::http::Response<ureq::Body>> {
+    ) -> Fallible<ureq::http::Response<ureq::Body>> {
         let started = Instant::now();
         let response = self.exchange_trusting(request, limit);
         if let Ok(response) = &response {
@@ -222,7 +223,10 @@ impl Connection {
             observer(&Exchange {
                 method: request.method().as_str(),
                 path: request.path,
-                outcome: response.as_ref().map(|response| response.status().as_u16()),
+                outcome: match &response {
+                    Ok(response) => Ok(response.status().as_u16()),
+                    Err(error) => Err(error),
+                },
                 elapsed: started.elapsed(),
             });
         }
@@ -235,7 +239,7 @@ impl Connection {
         &mut self,
         request: &Request<'_>,
         limit: Limit,
-    ) -> Result<ureq::http::Response<ureq::Body>> {
+    ) -> Fallible<ureq::http::Response<ureq::Body>> {
         let agent = self.agent();
         let first = self.exchange(&agent, request, limit);
         let roots = &self.http.roots;
@@ -266,7 +270,7 @@ impl Connection {
         agent: &Agent,
         request: &Request<'_>,
         limit: Limit,
-    ) -> Result<ureq::http::Response<ureq::Body>> {
+    ) -> Fallible<ureq::http::Response<ureq::Body>> {
         self.send(agent, request, limit)
             .map_err(|error| failed(request.step, limit, error))
     }
@@ -324,7 +328,7 @@ fn is_untrusted(error: &Error) -> bool {
         return false;
     };
     // The types of rustls are not those of a dependency of this crate.
-    let is_of_rustls = source.to_string().contains("UnknownIssuer");
+    let is_of_rustls = mentions(&source.to_string(), "UnknownIssuer");
     #[cfg(feature = "native-tls")]
     if let Some(ureq::Error::NativeTls(_)) = source.downcast_ref() {
         // Comes from the handshake alone.

@@ -5,7 +5,7 @@ use std::fmt;
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Fallible, Result};
 use crate::protocol::request::escape;
 
 /// The public service of 2023, which answers no longer. It stands for the default of everything
@@ -25,7 +25,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    pub(crate) fn parse(url: &str) -> Result<Origin> {
+    pub(crate) fn parse(url: &str) -> Fallible<Origin> {
         let origin = Origin::read(url.trim());
         origin.map_err(|why| Error::configuration(&format!("bad service URL: {why}")))
     }
@@ -129,7 +129,7 @@ fn https() -> Result<&'static str, &'static str> {
 
 /// The path of a conversation. Its id comes from a server or a caller, and becomes one path
 /// segment whatever it holds.
-pub(crate) fn conversation_path(id: &str) -> Result<String> {
+pub(crate) fn conversation_path(id: &str) -> Fallible<String> {
     match id {
         "" | "." | ".." => Err(Error::configuration(&format!(
             "{id:?} is not the id of a conversation"
@@ -187,7 +187,7 @@ mod tests {
         ] {
             let error = Origin::parse(url).map(drop).expect_err(url);
             assert!(
-                matches!(error, Error::Configuration { .. }),
+                matches!(*error, Error::Configuration { .. }),
                 "{url}: {error}"
             );
         }

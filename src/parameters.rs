@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Number, Value};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Fallible};
 
 /// How the model is to generate: what is set here replaces or joins the defaults.
 ///
@@ -118,7 +118,7 @@ impl Parameters {
     }
 
     /// As they are sent. Refuses values that the server would refuse, while nothing is sent yet.
-    pub(crate) fn encode(&self) -> Result<Encoded> {
+    pub(crate) fn encode(&self) -> Fallible<Encoded> {
         let mut encoded = Encoded::default();
         for (name, value) in &self.values {
             let bound = Bound::of(name);

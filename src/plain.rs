@@ -27,6 +27,20 @@ pub(crate) fn plain(text: &str) -> String {
     shown
 }
 
+/// What stands before and after the first of these words. The standard library's search is made
+/// for longer texts, and takes 2 kB of code.
+pub(crate) fn split_at_words<'a>(text: &'a str, words: &str) -> Option<(&'a str, &'a str)> {
+    let mut windows = text.as_bytes().windows(words.len());
+    let at = windows.position(|window| window == words.as_bytes())?;
+    let (before, rest) = text.split_at_checked(at)?;
+    Some((before, rest.strip_prefix(words)?))
+}
+
+/// Whether these words occur in the text.
+pub(crate) fn mentions(text: &str, words: &str) -> bool {
+    split_at_words(text, words).is_some()
+}
+
 fn push_space(shown: &mut String) {
     if !shown.is_empty() && !shown.ends_with(' ') {
         shown.push(' ');

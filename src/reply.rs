@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::conversation::Conversation;
-use crate::error::{Error, Result};
+use crate::error::{Error, Fallible, Result};
 use crate::http::Timeouts;
 use crate::interrupt::{Canceller, Interrupt};
 use crate::parameters::Parameters;
@@ -140,7 +140,7 @@ impl Conversation {
         Ok(reply)
     }
 
-    fn message(&self, inputs: String) -> Result<Message> {
+    fn message(&self, inputs: String) -> Fallible<Message> {
         if inputs.trim().is_empty() {
             return Err(Error::configuration("the prompt is blank"));
         }
@@ -163,7 +163,10 @@ impl<'c> Reply<'c> {
     }
 
     /// A reply that owns its conversation.
-    pub(crate) fn of_its_own(conversation: Conversation, prompt: String) -> Result<Reply<'static>> {
+    pub(crate) fn of_its_own(
+        conversation: Conversation,
+        prompt: String,
+    ) -> Fallible<Reply<'static>> {
         let conversation = Box::new(conversation);
         let message = conversation.message(prompt)?;
         Ok(Reply::new(Owner::Owned(conversation), message))
@@ -209,7 +212,7 @@ impl<'c> Reply<'c> {
     }
 
     /// Reads up to the next event.
-    fn read(&mut self) -> Result<Option<Event>> {
+    fn read(&mut self) -> Fallible<Option<Event>> {
         loop {
             match &mut self.state {
                 State::Unsent => {
@@ -238,7 +241,7 @@ impl<'c> Reply<'c> {
         }
     }
 
-    fn ask_after_search(&mut self) -> Result<()> {
+    fn ask_after_search(&mut self) -> Fallible<()> {
         let result = match &mut self.state {
             State::Searching(search) => search.result().unwrap_or_default(),
             _ => return Ok(()),
@@ -269,7 +272,7 @@ impl<'c> Reply<'c> {
                 .is_some_and(Dialect::fails_by_repeating)
     }
 
-    fn next_event(&mut self) -> Option<Result<Event>> {
+    fn next_event(&mut self) -> Option<Fallible<Event>> {
         if matches!(self.state, State::Ended { .. }) {
             return None;
         }
@@ -279,14 +282,16 @@ impl<'c> Reply<'c> {
         match &event {
             Ok(Some(_)) => {}
             Ok(None) => self.end(End::Complete),
-            Err(Error::Cancelled { .. } | Error::Timeout { .. }) => self.end(End::Abandoned),
-            Err(_) => self.end(End::Broken),
+            Err(error) => self.end(match **error {
+                Error::Cancelled { .. } | Error::Timeout { .. } => End::Abandoned,
+                _ => End::Broken,
+            }),
         }
         event.transpose()
     }
 
     /// Leaves a reply whose text is what was said before its end.
-    fn end_with_echo(&mut self) -> Error {
+    fn end_with_echo(&mut self) -> Box<Error> {
         let said = match &self.state {
             State::Reading(tokens) => tokens.replaced().unwrap_or_default().to_owned(),
             _ => String::new(),
@@ -369,7 +374,8 @@ impl Iterator for Events<'_, '_> {
     type Item = Result<Event>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.reply.next_event()
+        let event = self.reply.next_event()?;
+        Some(event.map_err(Error::from))
     }
 }
 

@@ -8,10 +8,10 @@ use serde_json::Value;
 use ureq::http::header;
 use ureq::{BodyReader, Timeout};
 
-use crate::error::{Error, Result, Step};
+use crate::error::{Error, Fallible, Step};
 use crate::interrupt::{Cause, Interrupt};
 use crate::origin::Origin;
-use crate::plain::plain;
+use crate::plain::{mentions, plain};
 use crate::protocol;
 
 /// Largest answer that is read whole.
@@ -47,7 +47,7 @@ impl Answer {
         step: Step,
         limit: Limit,
         response: ureq::http::Response<ureq::Body>,
-    ) -> Result<Answer> {
+    ) -> Fallible<Answer> {
         let text = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
         let status = response.status().as_u16();
         let location: Option<String> = text(header::LOCATION);
@@ -111,7 +111,7 @@ impl Answer {
 
     /// Whether the service refuses because the terms are not accepted.
     pub(crate) fn wants_terms(&self) -> bool {
-        self.status == 405 && self.message().contains("welcome modal")
+        self.status == 405 && mentions(&self.message(), "welcome modal")
     }
 
     /// The JSON of a successful answer.
@@ -124,13 +124,13 @@ impl Answer {
     }
 
     /// What this answer means where another one was needed.
-    pub(crate) fn error(&self) -> Error {
+    pub(crate) fn error(&self) -> Box<Error> {
         let step = self.step;
         if self.status == 401
             || (self.leads_away && !self.is_permanent())
             || (self.status == 302 && step == Step::Create)
         {
-            return Error::LoginRequired { step };
+            return Box::new(Error::LoginRequired { step });
         }
         let message = match &self.location {
             Some(location) if (300..400).contains(&self.status) => plain(&format!(
@@ -138,12 +138,12 @@ impl Answer {
             )),
             _ => self.message(),
         };
-        Error::Http {
+        Box::new(Error::Http {
             step,
             status: self.status,
             message,
             retry_after: self.retry_after,
-        }
+        })
     }
 
     /// A permanent redirect is no login: the service has moved, mostly from http to https.
@@ -152,7 +152,7 @@ impl Answer {
     }
 
     /// What this successful answer means where `expected` was needed.
-    pub(crate) fn unexpected(&self, step: Step, expected: &'static str) -> Error {
+    pub(crate) fn unexpected(&self, step: Step, expected: &'static str) -> Box<Error> {
         let start = String::from_utf8_lossy(self.body.get(..4096).unwrap_or(&self.body));
         let found = match plain(&start) {
             found if found.is_empty() => "nothing".to_owned(),
@@ -200,9 +200,9 @@ impl Stream {
 
     fn error(&self, error: io::Error) -> io::Error {
         if let Some(cause) = self.interrupt.cause() {
-            return io::Error::other(interrupted(self.step, cause));
+            return io::Error::other(*interrupted(self.step, cause));
         }
-        io::Error::other(failed(self.step, Limit::Reply, error.into()))
+        io::Error::other(*failed(self.step, Limit::Reply, error.into()))
     }
 }
 
@@ -233,17 +233,17 @@ impl Read for Stream {
     }
 }
 
-pub(crate) fn interrupted(step: Step, cause: Cause) -> Error {
+pub(crate) fn interrupted(step: Step, cause: Cause) -> Box<Error> {
     match cause {
-        Cause::Cancelled => Error::Cancelled {
+        Cause::Cancelled => Box::new(Error::Cancelled {
             partial: String::new(),
-        },
+        }),
         Cause::Timeout(setting) => Error::timeout(step, setting),
     }
 }
 
 /// What a failure of ureq means.
-pub(crate) fn failed(step: Step, limit: Limit, error: ureq::Error) -> Error {
+pub(crate) fn failed(step: Step, limit: Limit, error: ureq::Error) -> Box<Error> {
     match error {
         ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
             Error::timeout(step, "timeout_connect")
@@ -259,12 +259,12 @@ pub(crate) fn failed(step: Step, limit: Limit, error: ureq::Error) -> Error {
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
             Error::protocol(step, "an HTTP/1.1 response", plain(&error.to_string()))
         }
-        error => Error::Network {
+        error => Box::new(Error::Network {
             step,
             source: match error {
                 ureq::Error::Io(error) => Box::new(error),
                 error => Box::new(error),
             },
-        },
+        }),
     }
 }

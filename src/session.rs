@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use crate::error::{Error, Result, Step};
+use crate::error::{Error, Fallible, Step};
 use crate::http::{Connection, Content, Http, Request};
 use crate::model::{DEFAULT_MODEL, Model};
 use crate::parameters::Encoded;
@@ -29,7 +29,7 @@ pub(crate) struct Known {
     /// The model in use, once the settings were posted.
     model: Option<String>,
     /// Why the service did not take the settings. Newer ones do without.
-    refusal: Option<Error>,
+    refusal: Option<Box<Error>>,
     dialect: Option<Dialect>,
     refuses_details: bool,
 }
@@ -48,7 +48,7 @@ impl Session {
     }
 
     /// Begins the session, unless it has begun, and returns the model in use.
-    pub(crate) fn begin(&self, connection: &mut Connection) -> Result<String> {
+    pub(crate) fn begin(&self, connection: &mut Connection) -> Fallible<String> {
         // Held while asking: other threads wait for the outcome and then go on with it.
         let mut known = self.known();
         if let Some(model) = &known.model {
@@ -64,7 +64,7 @@ impl Session {
     }
 
     /// Accepts the terms once more, as the service has forgotten that.
-    pub(crate) fn begin_again(&self, connection: &mut Connection) -> Result<()> {
+    pub(crate) fn begin_again(&self, connection: &mut Connection) -> Fallible<()> {
         let mut known = self.known();
         let Some(model) = known.model.clone() else {
             return Ok(());
@@ -83,7 +83,7 @@ impl Session {
         connection: &mut Connection,
         known: &mut Known,
         model: &str,
-    ) -> Result<()> {
+    ) -> Fallible<()> {
         let settings = Settings {
             model,
             system_prompt: self.system_prompt.as_deref(),
@@ -130,7 +130,7 @@ impl Session {
     }
 }
 
-fn post_settings(connection: &mut Connection, content: Content<'_>) -> Result<Answer> {
+fn post_settings(connection: &mut Connection, content: Content<'_>) -> Fallible<Answer> {
     connection.call(&Request {
         step: Step::Settings,
         path: "/settings",
@@ -144,7 +144,7 @@ fn may_take_json(answer: &Answer) -> bool {
 }
 
 /// The model that the service lists first, or the one of 2023 if it has no list.
-fn first_model(connection: &mut Connection) -> Result<String> {
+fn first_model(connection: &mut Connection) -> Fallible<String> {
     let answer = connection.call(&list_models())?;
     let list = answer.json().filter(|_| answer.is_success());
     let models = list.and_then(Value::as_array).into_iter().flatten();
@@ -161,7 +161,7 @@ fn list_models() -> Request<'static> {
 }
 
 /// All models that the service lists.
-pub(crate) fn models(connection: &mut Connection) -> Result<Vec<Model>> {
+pub(crate) fn models(connection: &mut Connection) -> Fallible<Vec<Model>> {
     let answer = connection.call(&list_models())?;
     read_models(&answer).ok_or_else(|| match answer.is_success() {
         true => answer.unexpected(Step::Models, "a list of models"),
@@ -169,12 +169,12 @@ pub(crate) fn models(connection: &mut Connection) -> Result<Vec<Model>> {
     })
 }
 
-fn without_list(mut error: Error) -> Error {
+fn without_list(mut error: Box<Error>) -> Box<Error> {
     if let Error::Http {
         status: 404,
         message,
         ..
-    } = &mut error
+    } = &mut *error
     {
         "services before chat-ui v0.8 have no list".clone_into(message);
     }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::conversation::Conversation;
-use crate::error::{Error, Result, Step};
+use crate::error::{Error, Fallible, Step};
 use crate::http::{Content, Request};
 use crate::interrupt::{Cause, Interrupt};
+use crate::plain::mentions;
 use crate::protocol::dialect::{Body, Dialect};
 use crate::protocol::request::{Message, Parent, escape};
 use crate::protocol::search::{Search, SearchReader};
@@ -21,7 +22,7 @@ pub(crate) enum Stage {
 /// Asks for a web search. A reply is given the function by what may need it, so that programs
 /// without web searches do without its code.
 pub(crate) type BeginSearch =
-    fn(&mut Conversation, &str, &Arc<Interrupt>) -> Result<Box<dyn Search>>;
+    fn(&mut Conversation, &str, &Arc<Interrupt>) -> Fallible<Box<dyn Search>>;
 
 impl Conversation {
     /// Sends the message, or asks for the web search that comes before it.
@@ -30,7 +31,7 @@ impl Conversation {
         message: &mut Message,
         search: Option<BeginSearch>,
         interrupt: &Arc<Interrupt>,
-    ) -> Result<Stage> {
+    ) -> Fallible<Stage> {
         // The canceller and the clock of this reply also end the wait for the last response,
         // after which the connection may be another one.
         self.connection.attach(interrupt)?;
@@ -54,7 +55,7 @@ impl Conversation {
         message: &mut Message,
         search_id: String,
         interrupt: &Arc<Interrupt>,
-    ) -> Result<Box<Tokens<Stream>>> {
+    ) -> Fallible<Box<Tokens<Stream>>> {
         message.web_search_id = search_id;
         self.last = Some(message.clone());
         let reply = self.ask(message, interrupt);
@@ -62,15 +63,15 @@ impl Conversation {
     }
 
     /// Takes the connection back. If somebody ended the request, that is the error.
-    fn give_up(&mut self, interrupt: &Interrupt, error: Error) -> Error {
+    fn give_up(&mut self, interrupt: &Interrupt, error: Box<Error>) -> Box<Error> {
         let cause = interrupt.cause();
         self.connection.release(interrupt);
         // The service may have begun, although it has not answered.
         self.is_to_stop = cause.is_some() && error.step() == Some(Step::Message);
-        match (cause, error) {
+        match (cause, &*error) {
             // The service has answered in time, only the rest of what it says has not come.
-            (None, error) | (Some(Cause::Timeout(_)), error @ Error::Http { .. }) => error,
-            (Some(cause), error) => interrupted(error.step().unwrap_or(Step::Message), cause),
+            (None, _) | (Some(Cause::Timeout(_)), Error::Http { .. }) => error,
+            (Some(cause), _) => interrupted(error.step().unwrap_or(Step::Message), cause),
         }
     }
 
@@ -78,7 +79,7 @@ impl Conversation {
         &mut self,
         prompt: &str,
         interrupt: &Arc<Interrupt>,
-    ) -> Result<Box<dyn Search>> {
+    ) -> Fallible<Box<dyn Search>> {
         let path = format!(
             "{}/web-search?prompt={}",
             self.path(),
@@ -97,7 +98,7 @@ impl Conversation {
         &mut self,
         message: &mut Message,
         interrupt: &Arc<Interrupt>,
-    ) -> Result<Box<Tokens<Stream>>> {
+    ) -> Fallible<Box<Tokens<Stream>>> {
         let known = self.session.dialect();
         let parent = match known {
             Some(dialect) if !dialect.has_tree() => None,
@@ -112,7 +113,7 @@ impl Conversation {
                 return posted;
             }
         };
-        match (&refusal, dialect.alternative()) {
+        match (&*refusal, dialect.alternative()) {
             (
                 Error::Http {
                     status: 500 | 403, ..
@@ -136,7 +137,7 @@ impl Conversation {
                     ..
                 },
                 _,
-            ) if message.wants_details && why.contains("details") => {
+            ) if message.wants_details && mentions(why, "details") => {
                 self.session.learn_to_omit_details();
                 message.wants_details = false;
                 self.post(message, dialect, parent.as_ref(), interrupt)
@@ -153,7 +154,7 @@ impl Conversation {
         dialect: Dialect,
         parent: Option<&Parent>,
         interrupt: &Arc<Interrupt>,
-    ) -> Result<Box<Tokens<Stream>>> {
+    ) -> Fallible<Box<Tokens<Stream>>> {
         let path = self.path().to_owned();
         let body = dialect.body(message, parent);
         let request = Request {
@@ -169,7 +170,7 @@ impl Conversation {
     }
 
     /// The message to follow, or to replace in a retry; none if the service has no trees.
-    fn parent(&mut self, is_retry: bool) -> Result<Option<Parent>> {
+    fn parent(&mut self, is_retry: bool) -> Fallible<Option<Parent>> {
         if let Some(root) = self.root.take().filter(|_| !is_retry) {
             return Ok(Some(root));
         }
@@ -181,7 +182,7 @@ impl Conversation {
         })?;
         match answer.status {
             // v0.7 does not have the path; a later version does not have the conversation.
-            404 if !answer.message().contains("Conversation not found")
+            404 if !mentions(&answer.message(), "Conversation not found")
                 && !self.session.dialect().is_some_and(Dialect::has_tree) =>
             {
                 Ok(None)

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Fallible, Result};
 
 /// One thing that happens while a reply comes in; from [`Reply::events`](crate::Reply::events).
 #[derive(Clone, Debug, PartialEq)]
@@ -24,13 +24,13 @@ pub enum Event {
 
 /// The next token of what `next_event` yields, passing over all else.
 pub(crate) fn next_token(
-    mut next_event: impl FnMut() -> Option<Result<Event>>,
+    mut next_event: impl FnMut() -> Option<Fallible<Event>>,
 ) -> Option<Result<String>> {
     loop {
         match next_event()? {
             Ok(Event::Token(token)) => return Some(Ok(token)),
             Ok(_) => {}
-            Err(error) => return Some(Err(error)),
+            Err(error) => return Some(Err(*error)),
         }
     }
 }

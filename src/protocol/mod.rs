@@ -83,7 +83,7 @@ use serde_json::Value;
 
 use crate::cookies::date;
 use crate::error::Error;
-use crate::plain::plain;
+use crate::plain::{plain, split_at_words};
 
 /// The text of an error body or event: `message`, `error` as a text, or `error.message`.
 pub(crate) fn message_of(object: &Value) -> Option<String> {
@@ -111,16 +111,16 @@ pub(crate) fn message_of_body(body: &[u8]) -> String {
 
 /// The title of an HTML page, which says more than all of its text.
 fn title(page: &str) -> Option<&str> {
-    let (_, rest) = page.split_once("<title>")?;
-    let (title, _) = rest.split_once("</title>")?;
+    let (_, rest) = split_at_words(page, "<title>")?;
+    let (title, _) = split_at_words(rest, "</title>")?;
     Some(title).filter(|title| !title.trim().is_empty())
 }
 
 /// The reader of a reply failed: an error of this crate's own reader as it is, any other as a
 /// reply that broke off.
-fn broken(error: io::Error) -> Error {
+fn broken(error: io::Error) -> Box<Error> {
     match error.downcast::<Error>() {
-        Ok(own) => own,
+        Ok(own) => Box::new(own),
         Err(error) => Error::incomplete(Some(Box::new(error))),
     }
 }

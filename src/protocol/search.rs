@@ -7,7 +7,7 @@ use std::io::BufRead;
 use serde_json::{Deserializer, Value};
 
 use super::event::{Event, WebSearch};
-use crate::error::{Error, Result, Step};
+use crate::error::{Error, Fallible, Step};
 use crate::plain::plain;
 
 /// Longest single object, many times what one is.
@@ -16,7 +16,7 @@ const MAX_OBJECT: usize = 1 << 20;
 /// The progress of a search, and its result.
 pub(crate) trait Search: Send + Sync {
     /// The next step; `None` when the search is over.
-    fn advance(&mut self) -> Result<Option<Event>>;
+    fn advance(&mut self) -> Fallible<Option<Event>>;
 
     /// The id that the search is known by, once it is over.
     fn result(&mut self) -> Option<String>;
@@ -45,7 +45,7 @@ impl<R: BufRead> SearchReader<R> {
         }
     }
 
-    fn take_objects(&mut self) -> Result<()> {
+    fn take_objects(&mut self) -> Fallible<()> {
         let buffer = std::mem::take(&mut self.buffer);
         let mut objects = Deserializer::from_slice(&buffer).into_iter::<Value>();
         let mut used = 0;
@@ -82,7 +82,7 @@ impl<R: BufRead> SearchReader<R> {
         }
     }
 
-    fn unexpected(&self) -> Error {
+    fn unexpected(&self) -> Box<Error> {
         let start = self.buffer.get(..1024).unwrap_or(&self.buffer);
         let found = plain(&String::from_utf8_lossy(start));
         Error::protocol(Step::WebSearch, "the result of a web search", found)
@@ -90,7 +90,7 @@ impl<R: BufRead> SearchReader<R> {
 }
 
 impl<R: BufRead + Send + Sync> Search for SearchReader<R> {
-    fn advance(&mut self) -> Result<Option<Event>> {
+    fn advance(&mut self) -> Fallible<Option<Event>> {
         loop {
             if let Some(step) = self.steps.pop_front() {
                 return Ok(Some(step));
@@ -158,7 +158,7 @@ mod tests {
                     Err(error) => break error,
                 }
             };
-            assert!(matches!(error, Error::Protocol { .. }), "{response}");
+            assert!(matches!(*error, Error::Protocol { .. }), "{response}");
         }
     }
 }

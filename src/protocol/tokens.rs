@@ -9,7 +9,7 @@ use super::event::{Event, FinishReason, next_token};
 use super::line::{Line, Lines};
 use super::surrogates::Joiner;
 use super::update::{self, NoEvent, Update};
-use crate::error::{Error, Result, Step};
+use crate::error::{Error, Fallible, Result, Step};
 use crate::plain::plain;
 
 /// Longest line without text: room for any event but that of the final text, which is granted
@@ -114,7 +114,7 @@ impl<R: BufRead> Tokens<R> {
     }
 
     /// Reads up to the next event; `None` when the reply is complete.
-    fn advance(&mut self) -> Result<Option<Event>> {
+    fn advance(&mut self) -> Fallible<Option<Event>> {
         while self.state != State::Complete {
             let limit = MAX_LINE.saturating_add(self.text.len().saturating_mul(6));
             let mut line = std::mem::take(&mut self.line);
@@ -122,10 +122,10 @@ impl<R: BufRead> Tokens<R> {
                 Ok(Line::Complete) => self.take_line(&line),
                 Ok(Line::TooLong) => Err(self.unexpected("a line of bearable length", &line)),
                 Ok(Line::End) => Err(self.ended()),
-                Err(error) => Err(match super::broken(error) {
+                Err(error) => Err(match *super::broken(error) {
                     // What broke off is the reply, however it came here.
                     Error::Network { source, .. } => Error::incomplete(Some(source)),
-                    error => error,
+                    error => Box::new(error),
                 }),
             };
             self.line = line;
@@ -137,7 +137,7 @@ impl<R: BufRead> Tokens<R> {
     }
 
     /// What one line brings.
-    fn take_line(&mut self, line: &[u8]) -> Result<Option<Event>> {
+    fn take_line(&mut self, line: &[u8]) -> Fallible<Option<Event>> {
         let line = line.trim_ascii();
         let payload = match line.strip_prefix(b"data:") {
             Some(payload) => payload.trim_ascii_start(),
@@ -158,7 +158,7 @@ impl<R: BufRead> Tokens<R> {
         self.take_any_line(&String::from_utf8_lossy(line))
     }
 
-    fn take_any_line(&mut self, line: &str) -> Result<Option<Event>> {
+    fn take_any_line(&mut self, line: &str) -> Fallible<Option<Event>> {
         let payload = line
             .strip_prefix("data:")
             .map_or(line, str::trim_ascii_start);
@@ -174,7 +174,7 @@ impl<R: BufRead> Tokens<R> {
     }
 
     /// One more line of an event whose object is still open.
-    fn take_continuation(&mut self, line: &str, payload: &str) -> Result<Option<Event>> {
+    fn take_continuation(&mut self, line: &str, payload: &str) -> Fallible<Option<Event>> {
         if line.is_empty() {
             let open = std::mem::take(&mut self.open);
             return Err(self.unexpected("the rest of an event", open.as_bytes()));
@@ -193,7 +193,7 @@ impl<R: BufRead> Tokens<R> {
         self.take_event(&joined)
     }
 
-    fn take_event(&mut self, json: &str) -> Result<Option<Event>> {
+    fn take_event(&mut self, json: &str) -> Fallible<Option<Event>> {
         match update::decode(json) {
             Ok(Update::Unknown) => {
                 self.stray.get_or_insert_with(|| plain(json));
@@ -211,7 +211,7 @@ impl<R: BufRead> Tokens<R> {
         }
     }
 
-    fn apply(&mut self, update: Update) -> Result<Option<Event>> {
+    fn apply(&mut self, update: Update) -> Fallible<Option<Event>> {
         match update {
             Update::Token { piece, is_marked } => {
                 let piece = match is_marked || !self.joiner.is_idle() {
@@ -255,7 +255,7 @@ impl<R: BufRead> Tokens<R> {
     }
 
     /// What it means that nothing more comes, while the final event has not come.
-    fn ended(&mut self) -> Error {
+    fn ended(&mut self) -> Box<Error> {
         match self.stray.take() {
             Some(stray) if self.state == State::Waiting => {
                 Error::protocol(Step::Message, "a stream of events", stray)
@@ -271,7 +271,7 @@ impl<R: BufRead> Tokens<R> {
         }
     }
 
-    fn unexpected(&self, expected: &'static str, found: &[u8]) -> Error {
+    fn unexpected(&self, expected: &'static str, found: &[u8]) -> Box<Error> {
         // A long line is cut before it is looked at, as an excerpt is all that is kept.
         let start: Cow<str> = String::from_utf8_lossy(found.get(..1024).unwrap_or(found));
         Error::protocol(Step::Message, expected, plain(&start))
@@ -293,7 +293,7 @@ fn token(piece: String) -> Option<Event> {
 
 impl<R: BufRead> Tokens<R> {
     /// The next event, text or not; `None` when the reply is complete, and after an error.
-    pub(crate) fn next_event(&mut self) -> Option<Result<Event>> {
+    pub(crate) fn next_event(&mut self) -> Option<Fallible<Event>> {
         if self.state == State::Failed {
             return None;
         }
