@@ -4,13 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use crate::error::{Error, Fallible, Result, Step};
 use crate::http::{Connection, Content, Request};
 use crate::interrupt::Interrupt;
 use crate::origin::conversation_path;
 use crate::protocol::dialect::{Dialect, Encoding};
+use crate::protocol::json;
 use crate::protocol::request::{self, Message, Parent};
 use crate::response::{Answer, Stream};
 use crate::session::Session;
@@ -110,10 +109,9 @@ impl Conversation {
     }
 
     fn created(session: &Arc<Session>, connection: Connection, answer: &Answer) -> Option<Self> {
-        let body = answer.json()?;
-        let id = body.get("conversationId").and_then(Value::as_str)?;
-        let mut conversation = Self::new(session, connection, id.to_owned()).ok()?;
-        conversation.root = Parent::root(body);
+        let id = json::text_member(answer.content(), "conversationId")?;
+        let mut conversation = Self::new(session, connection, id).ok()?;
+        conversation.root = Parent::root(answer.content());
         if conversation.root.is_some() {
             // Services that say so take messages as a form.
             session.learn(Dialect::Tree(Encoding::Form));

@@ -5,10 +5,13 @@ use std::time::SystemTime;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use serde_json::Value;
 
 use crate::cookies::Jar;
 use crate::origin::{Origin, conversation_path};
 use crate::plain::plain;
+use crate::protocol::halves::Halves;
+use crate::protocol::json::{self, NotJson};
 use crate::protocol::line::{Line, Lines};
 use crate::protocol::request::escape;
 use crate::protocol::tokens::tokens;
@@ -34,6 +37,34 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
         vec(any::<u8>(), 0..6),
     ];
     vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+/// Any JSON, with names as protocols have them.
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<i32>().prop_map(|number| Value::from(f64::from(number) / 8.0)),
+        "\\PC*|[\\x00-\\x7f]*".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 6, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..6).prop_map(Value::from),
+            vec(("[a-zA-Z_]{1,3}", inner), 0..6)
+                .prop_map(|members| members.into_iter().collect::<Value>()),
+        ]
+    })
+}
+
+/// What JSON is made of, in any order.
+fn scraps() -> impl Strategy<Value = String> {
+    let scrap = prop::sample::select(vec![
+        "{", "}", "[", "]", ":", ",", "\"", "\"a\"", "\"a\":", "\\", "\\\"", "\\n", "\\u00e9",
+        "\\u0", "true", "fal", "se", "null", "nul", "-", "0", "1", "12", ".", ".5", "e", "E+",
+        "e-3", " ", "\n", "\t", "\r", "\u{b}", "é", "[]", "{}", "[1,", "{\"b\":[",
+    ]);
+    vec(scrap, 0..8).prop_map(|scraps| scraps.concat())
 }
 
 fn lines(bytes: &[u8], chunk: usize) -> Vec<Vec<u8>> {
@@ -90,8 +121,28 @@ proptest! {
 
     #[test]
     fn any_event_is_decoded_or_refused(json in "\\PC*") {
-        let _ = update::decode(&json);
-        let _ = update::decode(&format!("{{\"type\":{json:?},\"token\":{json:?},\"text\":{json:?}}}"));
+        let _ = update::decode(&json, &mut Halves::default());
+        let event = format!("{{\"type\":{json:?},\"token\":{json:?},\"text\":{json:?}}}");
+        let _ = update::decode(&event, &mut Halves::default());
+    }
+
+    #[test]
+    fn any_json_is_read_as_serde_json_reads_it(value in value()) {
+        json::tests::assert_same(&value.to_string(), &value);
+        json::tests::assert_same(&format!("{value:#}"), &value);
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_as_serde_json_refuses_it(json in scraps()) {
+        let ours = json::first(&json).and_then(|(_, rest)| match rest.trim_ascii() {
+            "" => Ok(()),
+            _ => Err(NotJson::Invalid),
+        });
+        let theirs = serde_json::from_str::<Value>(&json).map(drop);
+        prop_assert_eq!(ours, theirs.map_err(|error| match error.is_eof() {
+            true => NotJson::Unfinished,
+            false => NotJson::Invalid,
+        }));
     }
 
     #[test]
@@ -142,12 +193,12 @@ proptest! {
         let shown = plain(&text);
         prop_assert!(!shown.contains(char::is_control));
         prop_assert!(shown.chars().count() <= 301);
-        let _ = message_of_body(text.as_bytes());
+        let _ = message_of_body(&text);
     }
 
     #[test]
     fn any_body_has_a_message_fit_to_be_shown(body in vec(any::<u8>(), 0..300)) {
-        let message = message_of_body(&body);
+        let message = message_of_body(&String::from_utf8_lossy(&body));
         prop_assert!(!message.contains(char::is_control));
     }
 

@@ -4,7 +4,6 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
 use ureq::http::header;
 use ureq::{BodyReader, Timeout};
 
@@ -12,7 +11,7 @@ use crate::error::{Error, Fallible, Step};
 use crate::interrupt::{Cause, Interrupt};
 use crate::origin::Origin;
 use crate::plain::{mentions, plain};
-use crate::protocol;
+use crate::protocol::{self, json};
 
 /// Largest answer that is read whole.
 const MAX_ANSWER: usize = 1 << 20;
@@ -32,9 +31,7 @@ pub(crate) enum Limit {
 pub(crate) struct Answer {
     step: Step,
     pub(crate) status: u16,
-    body: Vec<u8>,
-    /// The body of a successful answer, if it is JSON.
-    json: Option<Value>,
+    body: String,
     location: Option<String>,
     retry_after: Option<Duration>,
     /// Where it redirects to is another place: the login.
@@ -66,8 +63,7 @@ impl Answer {
                 Err(error) => break Some(error),
             }
             if body.len() > MAX_ANSWER {
-                let start = String::from_utf8_lossy(body.get(..1024).unwrap_or_default());
-                let found = plain(&start);
+                let found = plain(&String::from_utf8_lossy(&body));
                 return Err(Error::protocol(step, "an answer of bearable length", found));
             }
         };
@@ -79,12 +75,9 @@ impl Answer {
             };
             return Err(failed(step, limit, error.into()));
         }
-        let json = match status {
-            200..300 => serde_json::from_slice(&body).ok(),
-            _ => None,
-        };
+        let body = String::from_utf8_lossy(&body).into_owned();
         let location = match status {
-            200 => location.or_else(|| redirect(json.as_ref()?)),
+            200 => location.or_else(|| redirect(&body)),
             _ => location,
         };
         let leads_away = location.as_deref().is_some_and(|to| origin.is_foreign(to));
@@ -92,7 +85,6 @@ impl Answer {
             step,
             status,
             body,
-            json,
             location,
             retry_after: retry_after
                 .and_then(|text| protocol::retry_after(&text, SystemTime::now())),
@@ -114,9 +106,12 @@ impl Answer {
         self.status == 405 && mentions(&self.message(), "welcome modal")
     }
 
-    /// The JSON of a successful answer.
-    pub(crate) fn json(&self) -> Option<&Value> {
-        self.json.as_ref()
+    /// What a successful answer holds; nothing for any other.
+    pub(crate) fn content(&self) -> &str {
+        match self.is_success() {
+            true => &self.body,
+            false => "",
+        }
     }
 
     pub(crate) fn message(&self) -> String {
@@ -153,8 +148,7 @@ impl Answer {
 
     /// What this successful answer means where `expected` was needed.
     pub(crate) fn unexpected(&self, step: Step, expected: &'static str) -> Box<Error> {
-        let start = String::from_utf8_lossy(self.body.get(..4096).unwrap_or(&self.body));
-        let found = match plain(&start) {
+        let found = match plain(&self.body) {
             found if found.is_empty() => "nothing".to_owned(),
             found => found,
         };
@@ -163,11 +157,10 @@ impl Answer {
 }
 
 /// Form posts are redirected in the body: `{"type":"redirect","status":303,"location":...}`.
-fn redirect(body: &Value) -> Option<String> {
-    let text = |name| body.get(name).and_then(Value::as_str);
-    text("location")
-        .filter(|_| text("type") == Some("redirect"))
-        .map(str::to_owned)
+fn redirect(body: &str) -> Option<String> {
+    let [kind, location] = json::members(body, ["type", "location"]).ok()?;
+    let is_redirect = kind == Some("\"redirect\"");
+    json::text(location.filter(|_| is_redirect)?)
 }
 
 /// The body of a reply as it comes. Fails with an error of this crate inside the `io::Error`.

@@ -2,13 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
-
 use crate::error::{Error, Fallible, Step};
 use crate::http::{Connection, Content, Http, Request};
 use crate::model::{DEFAULT_MODEL, Model};
 use crate::parameters::Encoded;
 use crate::protocol::dialect::{Dialect, Encoding};
+use crate::protocol::json;
 use crate::protocol::request::Settings;
 use crate::response::Answer;
 
@@ -146,10 +145,13 @@ fn may_take_json(answer: &Answer) -> bool {
 /// The model that the service lists first, or the one of 2023 if it has no list.
 fn first_model(connection: &mut Connection) -> Fallible<String> {
     let answer = connection.call(&list_models())?;
-    let list = answer.json().filter(|_| answer.is_success());
-    let models = list.and_then(Value::as_array).into_iter().flatten();
-    let first = models.filter_map(|model| model.get("id")?.as_str()).next();
-    Ok(first.unwrap_or(DEFAULT_MODEL).to_owned())
+    let first = || {
+        let models = json::items(answer.content()).ok()?;
+        models
+            .iter()
+            .find_map(|model| json::text_member(model, "id"))
+    };
+    Ok(first().unwrap_or_else(|| DEFAULT_MODEL.to_owned()))
 }
 
 fn list_models() -> Request<'static> {
@@ -182,17 +184,16 @@ fn without_list(mut error: Box<Error>) -> Box<Error> {
 }
 
 fn read_models(answer: &Answer) -> Option<Vec<Model>> {
-    let list = answer.json().filter(|_| answer.is_success())?;
-    Some(list.as_array()?.iter().filter_map(read_model).collect())
+    let models = json::items(answer.content()).ok()?;
+    Some(models.into_iter().filter_map(read_model).collect())
 }
 
-fn read_model(model: &Value) -> Option<Model> {
-    let text = |name| model.get(name).and_then(Value::as_str).map(str::to_owned);
+fn read_model(model: &str) -> Option<Model> {
+    let text = |name| json::text_member(model, name);
     let id = text("id")?;
+    let name = text("displayName").or_else(|| text("name"));
     Some(Model {
-        name: text("displayName")
-            .or_else(|| text("name"))
-            .unwrap_or_else(|| id.clone()),
+        name: name.unwrap_or_else(|| id.clone()),
         description: text("description").unwrap_or_default(),
         id,
     })

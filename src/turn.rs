@@ -193,7 +193,7 @@ impl Conversation {
                 Err(answer.error().with_hint(&[403], hint))
             }
             _ if !answer.is_success() => Err(answer.error()),
-            _ => match answer.json().and_then(Parent::last) {
+            _ => match Parent::last(answer.content()) {
                 Some(parent) => Ok(Some(parent)),
                 None => {
                     Err(answer.unexpected(Step::History, "JSON with the conversation's messages"))

@@ -1,7 +1,6 @@
 //! What a reply brings besides its text, and how it ends.
 
-use serde_json::Value;
-
+use super::json;
 use crate::error::{Fallible, Result};
 
 /// One thing that happens while a reply comes in; from [`Reply::events`](crate::Reply::events).
@@ -14,12 +13,12 @@ pub enum Event {
     Title(String),
     /// A step of a web search.
     WebSearch(WebSearch),
-    /// The model thinks, as the service reports it apart from the text; the event as it came.
-    Reasoning(Value),
-    /// A tool is used; the event as it came.
-    Tool(Value),
-    /// Something else that this crate knows nothing of; the event as it came.
-    Other(Value),
+    /// The model thinks, as the service reports it apart from the text; the event in JSON, as it came.
+    Reasoning(String),
+    /// A tool is used; the event in JSON, as it came.
+    Tool(String),
+    /// Something else that this crate knows nothing of; the event in JSON, as it came.
+    Other(String),
 }
 
 /// The next token of what `next_event` yields, passing over all else.
@@ -58,28 +57,25 @@ pub struct Source {
 
 impl WebSearch {
     /// Reads a step of any version: what matters is the same in all of them.
-    pub(crate) fn read(step: &Value) -> WebSearch {
-        let text = |object: &Value, name| {
-            let text = object.get(name).and_then(Value::as_str);
-            text.unwrap_or_default().to_owned()
+    pub(crate) fn read(step: &str) -> WebSearch {
+        let list = |name| {
+            let items = json::member(step, name).map(json::items);
+            items.and_then(Result::ok).unwrap_or_default()
         };
-        let mut message = text(step, "message");
-        for detail in step
-            .get("args")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
+        let mut message = json::text_member(step, "message").unwrap_or_default();
+        for detail in list("args") {
             message.push_str(": ");
-            message.push_str(detail.as_str().unwrap_or_default());
+            message.push_str(&json::text(detail).unwrap_or_default());
         }
-        let mut sources = Vec::new();
-        let found = step.get("sources").and_then(Value::as_array);
-        for source in found.into_iter().flatten() {
-            let (title, link) = (text(source, "title"), text(source, "link"));
-            sources.push(Source { title, link });
+        let text = |source, name| json::text_member(source, name).unwrap_or_default();
+        let sources = list("sources").into_iter().map(|source| Source {
+            title: text(source, "title"),
+            link: text(source, "link"),
+        });
+        WebSearch {
+            message,
+            sources: sources.collect(),
         }
-        WebSearch { message, sources }
     }
 }
 

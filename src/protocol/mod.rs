@@ -69,44 +69,32 @@
 mod common;
 pub(crate) mod dialect;
 pub(crate) mod event;
+pub(crate) mod halves;
+pub(crate) mod json;
 pub(crate) mod line;
 pub(crate) mod request;
 pub(crate) mod search;
-mod surrogates;
 pub(crate) mod tokens;
 pub(crate) mod update;
 
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
-
 use crate::cookies::date;
 use crate::error::Error;
 use crate::plain::{plain, split_at_words};
 
 /// The text of an error body or event: `message`, `error` as a text, or `error.message`.
-pub(crate) fn message_of(object: &Value) -> Option<String> {
-    let error = object.get("error");
-    [
-        object.get("message"),
-        error,
-        error.and_then(|error| error.get("message")),
-    ]
-    .into_iter()
-    .flatten()
-    .find_map(Value::as_str)
-    .map(str::to_owned)
+pub(crate) fn message_of(object: &str) -> Option<String> {
+    let [message, error] = json::members(object, ["message", "error"]).ok()?;
+    let text = message.and_then(json::text).or_else(|| json::text(error?));
+    text.or_else(|| json::text_member(error?, "message"))
 }
 
 /// The text of an error body, whatever its type: fit to be shown, perhaps empty.
-pub(crate) fn message_of_body(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let message = match serde_json::from_slice(text.as_bytes()) {
-        Ok(object) => message_of(&object),
-        Err(_) => title(&text).map(str::to_owned),
-    };
-    plain(&message.unwrap_or_else(|| text.into_owned()))
+pub(crate) fn message_of_body(body: &str) -> String {
+    let message = message_of(body).or_else(|| title(body).map(str::to_owned));
+    plain(message.as_deref().unwrap_or(body))
 }
 
 /// The title of an HTML page, which says more than all of its text.
@@ -162,9 +150,8 @@ mod tests {
             ("[1]", "[1]"),
             ("", ""),
         ] {
-            assert_eq!(message_of_body(body.as_bytes()), message, "{body}");
+            assert_eq!(message_of_body(body), message, "{body}");
         }
-        assert_eq!(message_of_body(b"caf\xe9"), "caf\u{fffd}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The bodies of the requests.
 
-use serde_json::Value;
 use uuid::Uuid;
 
+use super::json;
 use crate::parameters::Encoded;
 
 /// What `POST /settings` tells the service about this session.
@@ -205,25 +205,23 @@ pub(crate) enum From {
 impl Parent {
     /// The root of a new conversation, if the service says it: in the answer to the creation, as
     /// a text of JSON within the JSON.
-    pub(crate) fn root(created: &Value) -> Option<Parent> {
-        let text = created.get("conversation")?.as_str()?;
-        let conversation: Value = serde_json::from_slice(text.as_bytes()).ok()?;
-        let id = conversation.get("json")?.get("rootMessageId")?.as_str()?;
-        Some(Parent {
-            id: id.to_owned(),
-            from: From::System,
-        })
+    pub(crate) fn root(created: &str) -> Option<Parent> {
+        let conversation = json::text_member(created, "conversation")?;
+        let id = json::text_member(json::member(&conversation, "json")?, "rootMessageId")?;
+        let from = From::System;
+        Some(Parent { id, from })
     }
 
     /// The last message of a conversation.
-    pub(crate) fn last(conversation: &Value) -> Option<Parent> {
-        let message = conversation.get("messages")?.as_array()?.last()?;
-        let from = match message.get("from").and_then(Value::as_str) {
+    pub(crate) fn last(conversation: &str) -> Option<Parent> {
+        let messages = json::items(json::member(conversation, "messages")?).ok()?;
+        let [id, from] = json::members(messages.last()?, ["id", "from"]).ok()?;
+        let from = match from.and_then(json::text).as_deref() {
             Some("assistant") => From::Assistant,
             Some("user") => From::User,
             _ => From::System,
         };
-        let id = message.get("id")?.as_str()?.to_owned();
+        let id = json::text(id?)?;
         Some(Parent { id, from })
     }
 }
@@ -249,7 +247,7 @@ pub(crate) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn settings(share_with_model_authors: bool) -> Settings<'static> {
         Settings {

@@ -4,9 +4,8 @@
 use std::collections::VecDeque;
 use std::io::BufRead;
 
-use serde_json::{Deserializer, Value};
-
 use super::event::{Event, WebSearch};
+use super::json::{self, NotJson};
 use crate::error::{Error, Fallible, Step};
 use crate::plain::plain;
 
@@ -47,33 +46,36 @@ impl<R: BufRead> SearchReader<R> {
 
     fn take_objects(&mut self) -> Fallible<()> {
         let buffer = std::mem::take(&mut self.buffer);
-        let mut objects = Deserializer::from_slice(&buffer).into_iter::<Value>();
+        // The end may be within a character.
+        let text = buffer.utf8_chunks().next().map(|chunk| chunk.valid());
+        let mut rest = text.unwrap_or_default();
         let mut used = 0;
-        loop {
-            match objects.next() {
-                Some(Ok(object)) => {
-                    used = objects.byte_offset();
-                    self.take_messages(&object);
+        let refusal = loop {
+            match json::first(rest) {
+                Ok((object, after)) => {
+                    self.take_messages(object);
+                    used += rest.len() - after.len();
+                    rest = after;
                 }
-                Some(Err(error)) if !error.is_eof() => {
-                    self.buffer = buffer;
-                    return Err(self.unexpected());
-                }
-                _ => break,
+                Err(refusal) => break refusal,
             }
-        }
+        };
         self.buffer = buffer.get(used..).unwrap_or_default().to_vec();
-        Ok(())
+        match refusal {
+            NotJson::Unfinished => Ok(()),
+            NotJson::Invalid => Err(self.unexpected()),
+        }
     }
 
-    fn take_messages(&mut self, object: &Value) {
-        let messages = object.get("messages").and_then(Value::as_array);
-        for message in messages.into_iter().flatten().skip(self.taken) {
+    fn take_messages(&mut self, object: &str) {
+        let messages = json::member(object, "messages").map(json::items);
+        let messages = messages.and_then(Result::ok).unwrap_or_default();
+        for message in messages.into_iter().skip(self.taken) {
             self.taken += 1;
-            match message.get("type").and_then(Value::as_str) {
+            match json::text_member(message, "type").as_deref() {
                 Some("result") => {
-                    let id = message.get("id").and_then(Value::as_str);
-                    self.result = Some(id.unwrap_or_default().to_owned());
+                    let id = json::text_member(message, "id");
+                    self.result = Some(id.unwrap_or_default());
                 }
                 _ => self
                     .steps

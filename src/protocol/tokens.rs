@@ -6,9 +6,10 @@ use std::iter::FusedIterator;
 
 use super::common;
 use super::event::{Event, FinishReason, next_token};
+use super::halves::Halves;
+use super::json::NotJson;
 use super::line::{Line, Lines};
-use super::surrogates::Joiner;
-use super::update::{self, NoEvent, Update};
+use super::update::{self, Update};
 use crate::error::{Error, Fallible, Result, Step};
 use crate::plain::plain;
 
@@ -42,7 +43,7 @@ pub struct Tokens<R> {
     text: String,
     /// What was streamed, if the final text is another one.
     replaced: Option<String>,
-    joiner: Joiner,
+    halves: Halves,
     finish_reason: Option<FinishReason>,
     /// The first thing that came and is no event, for the case that nothing else comes.
     stray: Option<String>,
@@ -78,7 +79,7 @@ pub fn tokens<R: BufRead>(reader: R) -> Tokens<R> {
         open_lines: 0,
         text: String::new(),
         replaced: None,
-        joiner: Joiner::default(),
+        halves: Halves::default(),
         finish_reason: None,
         stray: None,
         state: State::Waiting,
@@ -139,31 +140,23 @@ impl<R: BufRead> Tokens<R> {
     /// What one line brings.
     fn take_line(&mut self, line: &[u8]) -> Fallible<Option<Event>> {
         let line = line.trim_ascii();
-        let payload = match line.strip_prefix(b"data:") {
-            Some(payload) => payload.trim_ascii_start(),
-            None => line,
-        };
-        if self.open.is_empty() {
-            if payload.is_empty() {
-                return Ok(None);
-            }
-            if self.joiner.is_idle()
-                && let Some(piece) = common::token(payload)
-            {
-                self.state = State::Streaming;
-                self.text.push_str(&piece);
-                return Ok(token(piece));
-            }
+        match str::from_utf8(line) {
+            Ok(line) => self.take_text(line),
+            Err(_) => self.take_text(&String::from_utf8_lossy(line)),
         }
-        self.take_any_line(&String::from_utf8_lossy(line))
     }
 
-    fn take_any_line(&mut self, line: &str) -> Fallible<Option<Event>> {
+    fn take_text(&mut self, line: &str) -> Fallible<Option<Event>> {
         let payload = line
             .strip_prefix("data:")
             .map_or(line, str::trim_ascii_start);
         if !self.open.is_empty() {
             return self.take_continuation(line, payload);
+        }
+        if let Some(piece) = common::token(payload, &mut self.halves) {
+            self.state = State::Streaming;
+            self.text.push_str(&piece);
+            return Ok(token(piece));
         }
         if !payload.starts_with('{') {
             self.note_stray(line, payload);
@@ -194,7 +187,7 @@ impl<R: BufRead> Tokens<R> {
     }
 
     fn take_event(&mut self, json: &str) -> Fallible<Option<Event>> {
-        match update::decode(json) {
+        match update::decode(json, &mut self.halves) {
             Ok(Update::Unknown) => {
                 self.stray.get_or_insert_with(|| plain(json));
                 Ok(None)
@@ -203,21 +196,17 @@ impl<R: BufRead> Tokens<R> {
                 self.state = State::Streaming;
                 self.apply(update)
             }
-            Err(NoEvent::Unfinished) => {
+            Err(NotJson::Unfinished) => {
                 self.open = json.to_owned();
                 Ok(None)
             }
-            Err(NoEvent::Invalid) => Err(self.unexpected("an event in JSON", json.as_bytes())),
+            Err(NotJson::Invalid) => Err(self.unexpected("an event in JSON", json.as_bytes())),
         }
     }
 
     fn apply(&mut self, update: Update) -> Fallible<Option<Event>> {
         match update {
-            Update::Token { piece, is_marked } => {
-                let piece = match is_marked || !self.joiner.is_idle() {
-                    true => self.joiner.join(&piece, is_marked),
-                    false => piece,
-                };
+            Update::Token(piece) => {
                 self.text.push_str(&piece);
                 Ok(token(piece))
             }

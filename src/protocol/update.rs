@@ -1,15 +1,14 @@
 //! One event of the stream, decoded: what it says of the reply.
 
-use serde_json::Value;
-
 use super::event::{Event, FinishReason, WebSearch};
-use super::surrogates;
+use super::halves::{Halves, unpadded};
+use super::json::{self, NotJson};
 
 /// What one event says.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Update {
-    /// The next piece of the reply. In a marked one, halves of characters are to be joined.
-    Token { piece: String, is_marked: bool },
+    /// The next piece of the reply.
+    Token(String),
     /// The reply is complete, and this is all of it. It may bring a last piece.
     Final {
         text: String,
@@ -32,92 +31,90 @@ pub(crate) enum Update {
     Unknown,
 }
 
-/// Why a text is no event.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum NoEvent {
-    /// The object does not end in this text.
-    Unfinished,
-    /// This is not JSON.
-    Invalid,
-}
-
-/// Decodes the JSON of any event, by way of an object of it.
-pub(crate) fn decode(json: &str) -> Result<Update, NoEvent> {
-    match serde_json::from_slice(json.as_bytes()) {
-        Ok(event) => Ok(interpret(event, false)),
-        Err(error) if error.is_eof() => Err(NoEvent::Unfinished),
-        Err(_) => {
-            let marked = surrogates::mark(json).ok_or(NoEvent::Invalid)?;
-            let event = serde_json::from_slice(marked.as_bytes()).map_err(|_| NoEvent::Invalid)?;
-            Ok(interpret(event, true))
+/// Decodes the JSON of any event. What is half a character at the end of a token is left to the
+/// next one.
+pub(crate) fn decode(event: &str, halves: &mut Halves) -> Result<Update, NotJson> {
+    let names = ["type", "token", "generated_text", "details", "error"];
+    let [kind, token, text, details, error] = json::members(event, names)?;
+    Ok(match (kind.and_then(json::content), error) {
+        (Some("stream"), _) => {
+            let content = token.and_then(json::content).map(unpadded);
+            Update::Token(
+                content
+                    .and_then(|content| halves.read(content))
+                    .unwrap_or_default(),
+            )
         }
-    }
+        (Some(kind), _) => line(kind, event),
+        (None, Some(error)) => Update::Error {
+            message: super::message_of(event).unwrap_or_default(),
+            error_type: json::text_member(event, "error_type")
+                .or_else(|| json::text_member(error, "type")),
+            status: number(error, "http_status_code"),
+        },
+        (None, None) => {
+            let piece = token.map(|token| piece(token, halves));
+            match text.and_then(json::text) {
+                Some(text) => Update::Final {
+                    text,
+                    token: piece.unwrap_or_default(),
+                    finish_reason: details.and_then(finish_reason),
+                },
+                None => piece.map_or(Update::Unknown, Update::Token),
+            }
+        }
+    })
 }
 
-/// With a `type` it is a line of v0.7 and later, without one an event of the 2023 service.
-fn interpret(event: Value, is_marked: bool) -> Update {
-    match event.get("type").and_then(Value::as_str) {
-        Some("stream") => Update::Token {
-            piece: unpadded(text(&event, "token").unwrap_or_default()),
-            is_marked,
-        },
-        Some("finalAnswer") => Update::Final {
-            text: text(&event, "text").unwrap_or_default(),
+/// `{"type":...}`: a line of v0.7 and later.
+fn line(kind: &str, event: &str) -> Update {
+    let text = |name| json::text_member(event, name).unwrap_or_default();
+    match kind {
+        "finalAnswer" => Update::Final {
+            text: text("text"),
             token: String::new(),
-            finish_reason: flag(&event, "interrupted").then_some(FinishReason::Interrupted),
+            finish_reason: (json::member(event, "interrupted") == Some("true"))
+                .then_some(FinishReason::Interrupted),
         },
-        Some("status") => status(event),
-        Some("title") => Update::Event(Event::Title(text(&event, "title").unwrap_or_default())),
-        Some("webSearch") => Update::Event(Event::WebSearch(WebSearch::read(&event))),
-        Some("reasoning") => Update::Event(Event::Reasoning(event)),
-        Some("tool") => Update::Event(Event::Tool(event)),
-        Some(_) => Update::Event(Event::Other(event)),
-        None => token_or_error(&event, is_marked),
+        "status" => status(event),
+        "title" => Update::Event(Event::Title(text("title"))),
+        "webSearch" => Update::Event(Event::WebSearch(WebSearch::read(event))),
+        "reasoning" => Update::Event(Event::Reasoning(event.to_owned())),
+        "tool" => Update::Event(Event::Tool(event.to_owned())),
+        _ => Update::Event(Event::Other(event.to_owned())),
     }
 }
 
 /// `{"type":"status","status":...}`.
-fn status(event: Value) -> Update {
-    match event.get("status").and_then(Value::as_str) {
+fn status(event: &str) -> Update {
+    let message = || super::message_of(event).unwrap_or_default();
+    match json::text_member(event, "status").as_deref() {
         Some("error") => Update::Error {
-            message: super::message_of(&event).unwrap_or_default(),
+            message: message(),
             error_type: None,
-            status: code(&event, "statusCode"),
+            status: number(event, "statusCode"),
         },
-        Some("title") => Update::Event(Event::Title(super::message_of(&event).unwrap_or_default())),
+        Some("title") => Update::Event(Event::Title(message())),
         Some("finished") => Update::Finished,
         _ => Update::Nothing,
     }
 }
 
-/// `{"token":{...},"generated_text":...,"details":...}` or `{"error":...,"error_type":...}`.
-fn token_or_error(event: &Value, is_marked: bool) -> Update {
-    if let Some(error) = event.get("error").filter(|error| !error.is_null()) {
-        return Update::Error {
-            message: super::message_of(event).unwrap_or_default(),
-            error_type: text(event, "error_type").or_else(|| text(error, "type")),
-            status: code(error, "http_status_code"),
-        };
-    }
-    let token = event.get("token");
-    let special = token.is_some_and(|token| flag(token, "special"));
-    let piece = match token.and_then(|token| text(token, "text")) {
-        Some(piece) if !special => piece,
-        _ => String::new(),
+/// The text of `{"text":...,"special":...}`, which is none of the reply if it is special.
+fn piece(token: &str, halves: &mut Halves) -> String {
+    let Ok([Some(text), special]) = json::members(token, ["text", "special"]) else {
+        return String::new();
     };
-    match text(event, "generated_text") {
-        Some(text) => Update::Final {
-            text,
-            token: piece,
-            finish_reason: event.get("details").and_then(finish_reason),
-        },
-        None if token.is_some() => Update::Token { piece, is_marked },
-        None => Update::Unknown,
+    match special {
+        Some("true") => String::new(),
+        _ => json::content(text)
+            .and_then(|content| halves.read(content))
+            .unwrap_or_default(),
     }
 }
 
-fn finish_reason(details: &Value) -> Option<FinishReason> {
-    match details.get("finish_reason")?.as_str()? {
+fn finish_reason(details: &str) -> Option<FinishReason> {
+    match json::text_member(details, "finish_reason")?.as_str() {
         "eos_token" => Some(FinishReason::EndOfText),
         "length" => Some(FinishReason::Length),
         "stop_sequence" => Some(FinishReason::StopSequence),
@@ -125,41 +122,27 @@ fn finish_reason(details: &Value) -> Option<FinishReason> {
     }
 }
 
-/// From v0.9.0 on, tokens are filled up with NULs, so that their length betrays nothing.
-pub(crate) fn unpadded(mut piece: String) -> String {
-    piece.truncate(piece.trim_end_matches('\0').len());
-    piece
-}
-
-fn text(object: &Value, name: &str) -> Option<String> {
-    object.get(name)?.as_str().map(str::to_owned)
-}
-
-fn flag(object: &Value, name: &str) -> bool {
-    object.get(name).and_then(Value::as_bool) == Some(true)
-}
-
-fn code(object: &Value, name: &str) -> Option<u16> {
-    object.get(name)?.as_u64()?.try_into().ok()
+fn number(object: &str, name: &str) -> Option<u16> {
+    json::member(object, name)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn token(piece: &str) -> Result<Update, NoEvent> {
-        let piece = piece.to_owned();
-        Ok(Update::Token {
-            piece,
-            is_marked: false,
-        })
+    fn decode(json: &str) -> Result<Update, NotJson> {
+        super::decode(json, &mut Halves::default())
+    }
+
+    fn token(piece: &str) -> Result<Update, NotJson> {
+        Ok(Update::Token(piece.to_owned()))
     }
 
     fn error(
         message: &str,
         error_type: Option<&str>,
         status: Option<u16>,
-    ) -> Result<Update, NoEvent> {
+    ) -> Result<Update, NotJson> {
         Ok(Update::Error {
             message: message.to_owned(),
             error_type: error_type.map(str::to_owned),
@@ -274,10 +257,10 @@ mod tests {
     fn what_is_cut_and_what_is_wrong_are_told_apart() {
         let event = r#"{"token":{"text":"é","special":false},"generated_text":null}"#;
         for (end, _) in event.char_indices().skip(1) {
-            assert_eq!(decode(&event[..end]), Err(NoEvent::Unfinished), "{end}");
+            assert_eq!(decode(&event[..end]), Err(NotJson::Unfinished), "{end}");
         }
         for wrong in ["{]", "{\"a\":tru}", "{} x", "{\"a\":\"\\ud83d\" x}"] {
-            assert_eq!(decode(wrong), Err(NoEvent::Invalid), "{wrong}");
+            assert_eq!(decode(wrong), Err(NotJson::Invalid), "{wrong}");
         }
     }
 }
