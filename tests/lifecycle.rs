@@ -17,8 +17,6 @@ use support::flat;
 use support::http1::response;
 use support::server::{Server, Then};
 
-const DIALECTS: [Dialect; 9] = Dialect::ALL;
-
 fn start(dialect: Dialect) -> Service {
     Service::builder()
         .dialect(dialect)
@@ -58,7 +56,7 @@ fn assert_deleted(service: &Service, context: &str) {
 
 #[test]
 fn a_conversation_is_deleted_when_it_is_closed_or_dropped_in_every_dialect() {
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         for close in [true, false] {
             let service = start(dialect);
             let mut conversation = client(service.url()).conversation().unwrap();
@@ -101,7 +99,7 @@ fn a_reply_may_be_left_at_every_token() {
 
 #[test]
 fn what_is_left_early_can_be_followed_by_another_message() {
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         let service = start(dialect);
         let mut conversation = client(service.url()).conversation().unwrap();
         let first = conversation.send("One").unwrap().next();
@@ -161,7 +159,7 @@ fn an_early_return_after_an_error_of_any_step_leaves_nothing_behind() {
 
 #[test]
 fn a_panic_that_unwinds_through_the_loop_deletes_the_conversation() {
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         let service = start(dialect);
         let client = client(service.url());
         let panic = catch_unwind(AssertUnwindSafe(|| {
@@ -177,7 +175,7 @@ fn a_panic_that_unwinds_through_the_loop_deletes_the_conversation() {
 
 #[test]
 fn a_generated_reply_takes_its_conversation_with_it_however_much_was_read() {
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         for read in [0, 3, usize::MAX] {
             let service = start(dialect);
             let messages = [Message::user("Hello")];
@@ -194,7 +192,7 @@ fn a_generated_reply_takes_its_conversation_with_it_however_much_was_read() {
 
 #[test]
 fn a_kept_conversation_goes_on_with_its_history_and_is_deleted_then() {
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         let service = start(dialect);
         let before = client(service.url());
         let mut conversation = before.conversation().unwrap();
@@ -294,7 +292,7 @@ fn a_connection_that_went_stale_in_between_does_not_keep_the_delete_from_its_aim
 
 #[test]
 fn a_message_is_never_sent_twice() {
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         for fault in [Fault::Hangup, Fault::Reset, Fault::Cut(0)] {
             let service = failing(dialect, Seen::is_message, fault.clone());
             let mut conversation = client(service.url()).conversation().unwrap();
