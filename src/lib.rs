@@ -3,77 +3,219 @@
 //! latest. A question goes in, the answer comes out token by token, as a plain iterator.
 //!
 //! ```no_run
+//! use std::io::{Write, stdout};
+//!
 //! use h2ogpt::{Client, Message};
 //!
-//! let client = Client::new("http://localhost:3000")?;
-//! for token in client.generate(&[Message::user("What is a monad?")])? {
-//!     print!("{}", token?);
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = Client::new("http://localhost:3000")?;
+//!     for token in client.generate(&[Message::user("What is a monad?")])? {
+//!         print!("{}", token?);
+//!         stdout().flush()?;
+//!     }
+//!     println!();
+//!     Ok(())
 //! }
-//! # Ok::<(), h2ogpt::Error>(())
 //! ```
+//!
+//! [`Client::generate`] asks one question, in a conversation of its own that is deleted afterwards.
+//! The first model that the service lists answers; [`Client::builder`] chooses another one, and
+//! everything else that can be chosen: [`Parameters`], a system prompt, a session that is logged
+//! in. Which version of the protocol a server speaks is learned from its answers.
 //!
 //! # Several turns
 //!
-//! A [`Conversation`] lives on the service, which keeps its history. It is deleted there when it is
-//! dropped; [`close`](Conversation::close) does that too and reports failures, and
-//! [`keep`](Conversation::keep) leaves it, to be [resumed](Client::resume).
+//! A [`Conversation`] lives on the service, which keeps its history:
 //!
 //! ```no_run
-//! # let client = h2ogpt::Client::new("http://localhost:3000")?;
+//! let client = h2ogpt::Client::new("http://localhost:3000")?;
 //! let mut conversation = client.conversation()?;
-//! let mut reply = conversation.send("Name a prime number.")?;
-//! for token in reply.by_ref() {
-//!     print!("{}", token?);
+//! for prompt in ["Name a prime number.", "And the next one?"] {
+//!     for token in conversation.send(prompt)? {
+//!         print!("{}", token?);
+//!     }
+//!     println!();
 //! }
-//! println!("\n({} characters)", reply.text().len());
-//! drop(reply); // it borrows the conversation
-//!
-//! for token in conversation.send("And the next one?")? {
-//!     print!("{}", token?);
-//! }
-//! conversation.close()?;
+//! conversation.close()?; // or drop it: that deletes it too, but says nothing
 //! # Ok::<(), h2ogpt::Error>(())
 //! ```
 //!
-//! Only where `Drop` does not run is a conversation left behind: see
-//! [`Conversation`](Conversation#deleting).
+//! [`send_with`](Conversation::send_with) takes parameters for one message.
+//! [`web_search`](Conversation::web_search) lets the service search first, and [`Reply::events`]
+//! tells of it. [`retry`](Conversation::retry) asks for another reply to the last message.
+//! [`keep`](Conversation::keep) leaves the conversation on the service, and
+//! [`Client::resume`] goes on with it.
 //!
-//! # A reply is lazy, complete or an error
+//! # Errors
 //!
-//! A [`Reply`] is an iterator: the message is sent by its first `next`, and everything that goes
-//! wrong from then on is its last item. `None` means that the service has said that the reply is
-//! complete. A reply that breaks off is [`Error::Incomplete`], never a silent end, and the text
-//! that arrived is in the error, see [`Error::partial`].
+//! A [`Reply`] is lazy: the message is sent by its first `next`, and what goes wrong from then on
+//! is its last item. `None` means that the service has said that the reply is complete. One that
+//! breaks off is [`Error::Incomplete`], never a silent end.
 //!
 //! ```no_run
-//! # use h2ogpt::{Client, Error};
-//! # let mut conversation = Client::new("http://localhost:3000")?.conversation()?;
-//! match conversation.send("Hello")?.collect::<Result<String, Error>>() {
-//!     Ok(text) => println!("{text}"),
-//!     Err(error) if error.is_retryable() => eprintln!("later, perhaps: {error}"),
-//!     Err(error) => return Err(error),
+//! use std::thread::sleep;
+//!
+//! use h2ogpt::{Conversation, Error};
+//!
+//! fn ask(conversation: &mut Conversation, prompt: &str) -> Result<String, Error> {
+//!     let error = match conversation.send(prompt)?.collect() {
+//!         Ok(text) => return Ok(text),
+//!         Err(error) => error,
+//!     };
+//!     match &error {
+//!         // Too many at once. The message is not in the history.
+//!         Error::Http { retry_after: Some(wait), .. } if wait.as_secs() < 60 => {
+//!             sleep(*wait);
+//!             conversation.send(prompt)?.collect()
+//!         }
+//!         // The answer broke off: another one, in its place.
+//!         Error::Incomplete { partial, .. } => {
+//!             eprintln!("once more, there was only: {partial}");
+//!             conversation.retry()?.collect()
+//!         }
+//!         _ => Err(error),
+//!     }
+//! }
+//! # let client = h2ogpt::Client::new("http://localhost:3000")?;
+//! # ask(&mut client.conversation()?, "Hello")?;
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! Nothing is tried again unless you do it. [`Error::is_retryable`] says whether that is of any
+//! use, [`Error::partial`] returns what had arrived, whatever happened then.
+//!
+//! An error is displayed as one line, fit for a user. Its cause is not in that line, but in
+//! [`source`](std::error::Error::source):
+//!
+//! ```
+//! use std::error::Error;
+//!
+//! fn described(error: &dyn Error) -> String {
+//!     match error.source() {
+//!         Some(cause) => format!("{error}: {}", described(cause)),
+//!         None => error.to_string(),
+//!     }
+//! }
+//! # let error = h2ogpt::Client::new("localhost").unwrap_err();
+//! # assert!(described(&error).contains("http://"), "{error}");
+//! ```
+//!
+//! # Cancelling
+//!
+//! A [`Canceller`] ends a reply from any other thread, at once, even while it waits for the first
+//! token. The conversation goes on.
+//!
+//! ```no_run
+//! use std::thread;
+//! use std::time::Duration;
+//!
+//! use h2ogpt::{Client, Error};
+//!
+//! let client = Client::new("http://localhost:3000")?;
+//! let mut conversation = client.conversation()?;
+//!
+//! let reply = conversation.send("Count to a million.")?;
+//! let canceller = reply.canceller();
+//! thread::spawn(move || {
+//!     thread::sleep(Duration::from_secs(5)); // or wait for Ctrl-C, a button, a channel
+//!     canceller.cancel();
+//! });
+//! match reply.collect::<Result<String, Error>>() {
+//!     Err(Error::Cancelled { partial, .. }) => println!("until then: {partial}"),
+//!     other => println!("{}", other?),
+//! }
+//!
+//! let text: String = conversation.send("To three will do.")?.collect::<Result<_, _>>()?;
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! On the thread that reads, it is enough to stop reading: dropping a reply closes its connection
+//! and asks the service to stop.
+//!
+//! # Time
+//!
+//! Whatever a server or a network does, the client comes back. Four settings bound every wait:
+//! [`timeout_connect`](ClientBuilder::timeout_connect) (10 s by default),
+//! [`timeout_token`](ClientBuilder::timeout_token) (120 s), which is granted anew for each token,
+//! [`timeout_reply`](ClientBuilder::timeout_reply) (an hour) and
+//! [`timeout_delete`](ClientBuilder::timeout_delete) (5 s). [`Error::Timeout`] names the one that
+//! was up. A model on a slow machine may need more than 120 s for its first token.
+//!
+//! While a reply is read, one more thread sleeps until its time is up. It ends with the reply.
+//!
+//! # What `Drop` does, and what it cannot do
+//!
+//! Dropping a [`Conversation`] deletes it on the service, whichever way its scope is left: at its
+//! end, by `return` or `?`, by a panic that unwinds. So does dropping the reply of
+//! [`Client::generate`]. That is one request, which may take `timeout_delete`. If it fails, nobody
+//! hears of it: [`close`](Conversation::close) returns the error.
+//!
+//! Where `Drop` does not run, the conversation stays on the service: after
+//! [`std::process::exit`], an abort, a signal. So let `main` return an
+//! [`ExitCode`](std::process::ExitCode), keep `panic = "unwind"`, and handle Ctrl-C by cancelling
+//! the reply.
+//!
+//! # Threads
+//!
+//! A [`Client`] is cheap to clone. Clones share the session, and connections that are kept alive;
+//! each thread has conversations of its own.
+//!
+//! ```no_run
+//! use std::thread;
+//!
+//! use h2ogpt::{Client, Error, Message};
+//!
+//! let client = Client::new("http://localhost:3000")?;
+//! let threads = ["What is a monad?", "What is a nomad?"].map(|question| {
+//!     let client = client.clone();
+//!     thread::spawn(move || -> Result<String, Error> {
+//!         client.generate(&[Message::user(question)])?.collect()
+//!     })
+//! });
+//! for thread in threads {
+//!     println!("{}", thread.join().expect("it did not panic")?);
 //! }
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! # Time
+//! In an async program, read a reply in a task that may block, such as tokio's `spawn_blocking`.
 //!
-//! Whatever a server or a network does, the client comes back: each setter of [`ClientBuilder`]
-//! that begins with `timeout_` says what it bounds, and its default. A [`Canceller`] ends a reply
-//! from another thread.
+//! # Proxies and TLS
 //!
-//! While a reply is read, one more thread sleeps until its time is up. It ends with the reply.
+//! The proxy of the environment is used, unless another one or none is asked for. Certificates of
+//! your own are trusted besides the default ones.
 //!
-//! # Threads
+//! ```
+//! use h2ogpt::Client;
 //!
-//! A [`Client`] is cheap to clone and can be shared by threads, each with conversations of its own.
-//! They share the session's cookie, and connections that are kept alive.
+//! let direct = Client::builder().url("http://localhost:3000").no_proxy().build()?;
+//! let by_proxy = Client::builder()
+//!     .url("http://chat.example.org/chat")
+//!     .proxy("socks5h://user:password@localhost:1080")
+//!     .build()?;
+//! # Ok::<(), h2ogpt::Error>(())
+//! ```
 //!
-//! # Features
+//! ```no_run
+//! let client = h2ogpt::Client::builder()
+//!     .url("https://chat.example.org")
+//!     .root_certificates(std::fs::read("our-authority.pem")?)
+//!     .build()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
-//! `rustls` (default): TLS in Rust, with Mozilla's root certificates. `native-tls`: the system's
-//! TLS library and root certificates. `platform-verifier`: rustls, with certificates verified by the
-//! operating system. Without any of them the client speaks http only. Proxies are always there.
+//! # Features and sizes
+//!
+//! | feature | TLS | trusted by default | size of `ask` |
+//! |---|---|---|---:|
+//! | `rustls` (default) | in Rust | Mozilla's root certificates | 1.8 MB |
+//! | `native-tls` | the system's library | the system's root certificates | 0.8 MB |
+//! | `platform-verifier` | in Rust | what the operating system's verifier says | 1.9 MB |
+//! | none of them (`default-features = false`) | none, http only | | 0.7 MB |
+//!
+//! `ask` is the first program above with a choice of service and model, built for a small size on
+//! x86-64 Linux. Most of it is ureq, TLS and the standard library. If both `rustls` and
+//! `native-tls` are on, `rustls` is used. Proxies are always there.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
