@@ -82,7 +82,8 @@
 //! ```
 //!
 //! Nothing is tried again unless you do it. [`Error::is_retryable`] says whether that is of any
-//! use, [`Error::partial`] returns what had arrived, whatever happened then.
+//! use, [`Error::partial`] returns what had arrived, whatever happened then, and [`Step`] names
+//! what was being done.
 //!
 //! An error is displayed as one line, fit for a user. Its cause is not in that line, but in
 //! [`source`](std::error::Error::source):
@@ -151,30 +152,33 @@
 //! hears of it: [`close`](Conversation::close) returns the error.
 //!
 //! Where `Drop` does not run, the conversation stays on the service: after
-//! [`std::process::exit`], an abort, a signal. So let `main` return an
-//! [`ExitCode`](std::process::ExitCode), keep `panic = "unwind"`, and handle Ctrl-C by cancelling
-//! the reply.
+//! [`std::process::exit`], an abort, a signal, or on a thread that is still at work when `main`
+//! returns. So let `main` return an [`ExitCode`](std::process::ExitCode), keep `panic = "unwind"`,
+//! wait for threads, and handle Ctrl-C by cancelling the reply.
 //!
 //! # Threads
 //!
-//! A [`Client`] is cheap to clone. Clones share the session, and connections that are kept alive;
-//! each thread has conversations of its own.
+//! A [`Client`] can be shared, and is cheap to clone: clones have one session, and connections that
+//! are kept alive. Each thread has conversations of its own.
 //!
 //! ```no_run
 //! use std::thread;
 //!
 //! use h2ogpt::{Client, Error, Message};
 //!
-//! let client = Client::new("http://localhost:3000")?;
-//! let threads = ["What is a monad?", "What is a nomad?"].map(|question| {
-//!     let client = client.clone();
-//!     thread::spawn(move || -> Result<String, Error> {
-//!         client.generate(&[Message::user(question)])?.collect()
-//!     })
-//! });
-//! for thread in threads {
-//!     println!("{}", thread.join().expect("it did not panic")?);
+//! fn answer(client: &Client, question: &str) -> Result<String, Error> {
+//!     client.generate(&[Message::user(question)])?.collect()
 //! }
+//!
+//! let client = &Client::new("http://localhost:3000")?;
+//! thread::scope(|threads| {
+//!     for question in ["What is a monad?", "What is a nomad?"] {
+//!         threads.spawn(move || match answer(client, question) {
+//!             Ok(text) => println!("{text}"),
+//!             Err(error) => eprintln!("{question} {error}"),
+//!         });
+//!     }
+//! }); // waits for them
 //! # Ok::<(), Error>(())
 //! ```
 //!
