@@ -1,9 +1,11 @@
 //! The reply on standard output: without leading white space, ending in one newline.
 
-use std::io::{self, StdoutLock, Write};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, StdoutLock, Write};
 
 pub struct Output {
     stdout: StdoutLock<'static>,
+    is_terminal: bool,
     /// Newlines that were not printed yet, as they may be the end of the reply.
     newlines: usize,
     begun: bool,
@@ -11,8 +13,10 @@ pub struct Output {
 
 impl Output {
     pub fn new() -> Self {
+        let stdout = io::stdout().lock();
         Output {
-            stdout: io::stdout().lock(),
+            is_terminal: stdout.is_terminal(),
+            stdout,
             newlines: 0,
             begun: false,
         }
@@ -20,10 +24,14 @@ impl Output {
 
     /// Prints the next piece of the reply at once.
     pub fn print(&mut self, piece: &str) -> io::Result<()> {
-        let piece = if self.begun {
-            piece
-        } else {
-            piece.trim_start()
+        let piece = match self.is_terminal {
+            true => harmless(piece),
+            // Whoever reads a file or a pipe gets what the service sent.
+            false => Cow::Borrowed(piece),
+        };
+        let piece = match self.begun {
+            true => &piece,
+            false => piece.trim_start(),
         };
         let text = piece.trim_end_matches('\n');
         if !text.is_empty() {
@@ -45,4 +53,16 @@ impl Output {
         }
         self.stdout.flush()
     }
+}
+
+/// Without anything that steers the terminal; `\r` goes without a trace, as it mostly is half of
+/// a line's end.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let kept = text.chars().filter(|&c| c != '\r');
+    kept.map(|c| if steers(c) { '\u{fffd}' } else { c })
+        .collect()
 }

@@ -17,5 +17,7 @@ pub mod replay;
 pub mod script;
 pub mod server;
 pub mod stream;
+#[cfg(unix)]
+pub mod terminal;
 pub mod tls;
 pub mod transport;

@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, PipeWriter, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,6 +39,7 @@ const VARIABLES: [&str; 11] = [
 pub struct Program {
     command: Command,
     stdin: Vec<u8>,
+    stdin_stays_open: bool,
     stdout_limit: usize,
 }
 
@@ -76,9 +78,11 @@ impl Program {
         for name in VARIABLES {
             command.env_remove(name).env_remove(name.to_lowercase());
         }
+        command.env("TERM", "xterm");
         Program {
             command,
             stdin: Vec::new(),
+            stdin_stays_open: false,
             stdout_limit: usize::MAX,
         }
     }
@@ -93,6 +97,11 @@ impl Program {
         self
     }
 
+    pub fn env_remove(mut self, name: &str) -> Program {
+        self.command.env_remove(name);
+        self
+    }
+
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Program {
         self.command.env(name, value);
         self
@@ -101,6 +110,12 @@ impl Program {
     /// What stands on standard input, which is empty otherwise.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Program {
         self.stdin = bytes.into();
+        self
+    }
+
+    /// Never ends standard input, as a pipe from a program that goes on.
+    pub fn stdin_stays_open(mut self) -> Program {
+        self.stdin_stays_open = true;
         self
     }
 
@@ -118,8 +133,10 @@ impl Program {
     pub fn start(self) -> Running {
         let (stdout, stdout_writer) = self.stdout();
         let (stderr, stderr_writer) = io::pipe().expect("a pipe");
+        let (child, open_stdin) = self.spawn(stdout_writer, stderr_writer);
         Running {
-            child: self.spawn(stdout_writer, stderr_writer),
+            child,
+            open_stdin,
             stdout,
             stderr: Pipe::read(stderr, usize::MAX),
         }
@@ -129,8 +146,10 @@ impl Program {
     pub fn start_with_one_output(self) -> Running {
         let (stdout, writer) = self.stdout();
         let copy = writer.try_clone().expect("the same pipe again");
+        let (child, open_stdin) = self.spawn(writer, copy);
         Running {
-            child: self.spawn(writer, copy),
+            child,
+            open_stdin,
             stdout,
             stderr: Pipe::read(io::empty(), 0),
         }
@@ -149,25 +168,46 @@ impl Program {
         (pipe, writer)
     }
 
-    fn spawn(mut self, stdout: PipeWriter, stderr: PipeWriter) -> Child {
+    fn spawn(mut self, stdout: PipeWriter, stderr: PipeWriter) -> (Child, Receiver<ChildStdin>) {
         let command = self.command.stdin(Stdio::piped());
         let spawned = command.stdout(stdout).stderr(stderr).spawn();
         let mut child = spawned.expect("the program starts");
         let mut stdin = child.stdin.take().expect("standard input");
         // A program that fails early does not read it.
-        thread::spawn(move || drop(stdin.write_all(&self.stdin)));
-        child
+        let (taken, open_stdin) = mpsc::channel();
+        thread::spawn(move || {
+            let _ = stdin.write_all(&self.stdin);
+            if self.stdin_stays_open {
+                let _ = taken.send(stdin);
+            }
+        });
+        (child, open_stdin)
+    }
+
+    /// For those that start it in another way.
+    pub(super) fn into_command(self) -> Command {
+        self.command
     }
 }
 
 /// A program at work. It is killed if it is dropped.
 pub struct Running {
     child: Child,
+    /// Comes when the program has taken what stands on it.
+    open_stdin: Receiver<ChildStdin>,
     stdout: Arc<Pipe>,
     stderr: Arc<Pipe>,
 }
 
 impl Running {
+    /// Waits until it has read what stands on standard input, but for what a pipe holds, and
+    /// hands over what keeps that open.
+    #[track_caller]
+    pub fn wait_for_stdin(&self) -> ChildStdin {
+        let taken = self.open_stdin.recv_timeout(DEADLINE);
+        taken.expect("standard input is read")
+    }
+
     /// Waits until standard output holds this.
     #[track_caller]
     pub fn wait_for_stdout(&self, text: &str) {
@@ -229,26 +269,31 @@ impl Drop for Running {
 
 /// What a thread has read of one of the program's outputs.
 #[derive(Default)]
-struct Pipe {
-    state: Mutex<State>,
+pub(super) struct Pipe {
+    pub(super) state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     bytes: Vec<u8>,
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 impl State {
     fn text(&self) -> String {
         String::from_utf8(self.bytes.clone()).expect("the program speaks UTF-8")
     }
+
+    /// For terminals, which show what is typed too.
+    pub(super) fn lossy(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
 }
 
 impl Pipe {
     /// Reads up to `limit` bytes, and then closes its end.
-    fn read(mut output: impl Read + Send + 'static, limit: usize) -> Arc<Pipe> {
+    pub(super) fn read(mut output: impl Read + Send + 'static, limit: usize) -> Arc<Pipe> {
         let pipe = Arc::new(Pipe::default());
         let shared = Arc::clone(&pipe);
         thread::spawn(move || {
@@ -273,7 +318,7 @@ impl Pipe {
     }
 
     /// `false` if that does not come in time.
-    fn wait_until(&self, wanted: impl Fn(&State) -> bool) -> bool {
+    pub(super) fn wait_until(&self, wanted: impl Fn(&State) -> bool) -> bool {
         let state = lock(&self.state);
         let waiting = |state: &mut State| !wanted(state);
         let waited = self.changed.wait_timeout_while(state, DEADLINE, waiting);
