@@ -6,19 +6,22 @@ mod interrupts;
 mod options;
 #[path = "chat/output.rs"]
 mod output;
+#[path = "chat/prompt.rs"]
+mod prompt;
 mod service;
 #[path = "chat/status.rs"]
 mod status;
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use h2ogpt::{Client, Conversation, DEFAULT_URL, Event, FinishReason, Reply, WebSearch};
 
-use interrupts::{Input, Interrupts};
+use interrupts::Interrupts;
 use options::{Command, Options};
 use output::Output;
+use prompt::Input;
 use service::Service;
 use status::{Failure, one_line, say};
 
@@ -60,33 +63,9 @@ fn run(mut options: Options) -> Result<(), Failure> {
         interrupts,
         options,
     };
-    match prompt(&chat.options.prompt)? {
+    match prompt::given(&chat.options.prompt, &chat.interrupts)? {
         Some(prompt) => chat.turn(&mut None, &prompt),
         None => chat.run(),
-    }
-}
-
-/// The prompt of the command line and of standard input; none asks for an interactive chat.
-fn prompt(words: &str) -> Result<Option<String>, Failure> {
-    let words = match words.trim() {
-        "" => "",
-        _ => words,
-    };
-    if io::stdin().is_terminal() {
-        return Ok(Some(words.to_owned()).filter(|words| !words.is_empty()));
-    }
-    let mut text = String::new();
-    io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| Failure::usage(format!("standard input cannot be read: {error}")))?;
-    let text = text.trim_end();
-    match (words, text) {
-        ("", "") => Err(Failure::usage(
-            "there is no prompt, neither as an argument nor on standard input",
-        )),
-        ("", text) => Ok(Some(text.to_owned())),
-        (words, "") => Ok(Some(words.to_owned())),
-        (words, text) => Ok(Some(format!("{words}\n\n{text}"))),
     }
 }
 
@@ -109,26 +88,28 @@ impl Chat {
     fn run(&self) -> Result<(), Failure> {
         let mut conversation = None;
         say("/new begins anew, /retry asks again, /exit or Ctrl-D ends");
+        say("\"\"\" begins and ends a prompt of several lines, Ctrl-C ends a reply");
         loop {
-            let line = match self.interrupts.read_line("> ")? {
-                Input::Line(line) => line,
+            let outcome = match prompt::ask(&self.interrupts)? {
                 Input::End => return Ok(()),
-            };
-            let outcome = match line.trim() {
-                "" => continue,
-                "/exit" => return Ok(()),
-                "/new" => {
-                    conversation = None;
-                    continue;
-                }
-                "/retry" => match &mut conversation {
-                    Some(conversation) => self.retry(conversation),
-                    None => Err(Failure::usage("there is nothing to retry yet")),
+                Input::Unusable(why) => Err(Failure::Input(why)),
+                Input::Text(text) => self.turn(&mut conversation, &text),
+                Input::Line(line) => match line.trim() {
+                    "" => continue,
+                    "/exit" => return Ok(()),
+                    "/new" => {
+                        conversation = None;
+                        continue;
+                    }
+                    "/retry" => match &mut conversation {
+                        Some(conversation) => self.retry(conversation),
+                        None => Err(Failure::Input("there is nothing to retry yet")),
+                    },
+                    command if command.starts_with('/') => {
+                        Err(Failure::Input("the commands are /new, /retry and /exit"))
+                    }
+                    prompt => self.turn(&mut conversation, prompt),
                 },
-                command if command.starts_with('/') => {
-                    Err(Failure::usage("the commands are /new, /retry and /exit"))
-                }
-                prompt => self.turn(&mut conversation, prompt),
             };
             match outcome {
                 Ok(()) => {}
@@ -136,6 +117,7 @@ impl Chat {
                 Err(failure) if failure.is_of_the_turn() => drop(failure.report()),
                 Err(failure) => return Err(failure),
             }
+            self.interrupts.clear();
         }
     }
 

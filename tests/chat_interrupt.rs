@@ -150,3 +150,16 @@ fn the_second_one_ends_the_program_at_once() {
     );
     drop(go_on);
 }
+
+#[test]
+fn while_standard_input_is_read_it_ends_the_program_before_anything_is_sent() {
+    let (server, _) = holding(|_| false, &[]);
+    let program = Program::chat().args(["-u", &server.url(), "Hi"]);
+    // More than a pipe holds, so that it is taken only if the program reads it.
+    let text = "All work and no play.\n".repeat(10_000);
+    let running = program.stdin(text).stdin_stays_open().start();
+    let _open = running.wait_for_stdin();
+    running.interrupt();
+    assert_interrupted(&running.finish(), "");
+    assert_eq!(script::steps(&server.requests()), [""; 0]);
+}

@@ -26,13 +26,7 @@ struct Shared {
 
 enum Event {
     Interrupt,
-    Line(io::Result<Option<String>>),
-}
-
-/// What a person has typed.
-pub enum Input {
-    Line(String),
-    End,
+    Input(io::Result<Vec<u8>>),
 }
 
 impl Interrupts {
@@ -68,6 +62,12 @@ impl Interrupts {
         }
     }
 
+    /// Forgets a Ctrl-C that has ended what was going on.
+    pub fn clear(&self) {
+        self.shared.interrupted.store(false, Ordering::SeqCst);
+        while self.events.try_recv().is_ok() {}
+    }
+
     /// Lets Ctrl-C end a reply, as long as the returned guard lives.
     pub fn cancel(&self, canceller: Canceller) -> impl Drop + use<> {
         *self.shared.canceller() = Some(canceller.clone());
@@ -77,23 +77,17 @@ impl Interrupts {
         Forget(Arc::clone(&self.shared))
     }
 
-    /// Asks for a line. A thread reads it, as a blocking read cannot be woken by Ctrl-C.
-    pub fn read_line(&self, prompt: &str) -> Result<Input, Failure> {
-        let _ = write!(io::stderr(), "{prompt}");
+    /// Reads from standard input, up to a Ctrl-C. A thread does that, as a blocking read cannot
+    /// be woken.
+    pub fn read(
+        &self,
+        read: impl FnOnce() -> io::Result<Vec<u8>> + Send + 'static,
+    ) -> Result<io::Result<Vec<u8>>, Failure> {
         let sender = self.sender.clone();
-        thread::spawn(move || {
-            let mut line = String::new();
-            let read = io::stdin().read_line(&mut line);
-            sender.send(Event::Line(read.map(|length| (length > 0).then_some(line))))
-        });
+        thread::spawn(move || sender.send(Event::Input(read())));
         match self.events.recv().map_err(Failure::other)? {
             Event::Interrupt => Err(Failure::Interrupted),
-            Event::Line(Ok(Some(line))) => Ok(Input::Line(line)),
-            Event::Line(Ok(None)) => {
-                let _ = writeln!(io::stderr());
-                Ok(Input::End)
-            }
-            Event::Line(Err(error)) => Err(Failure::other(error)),
+            Event::Input(input) => Ok(input),
         }
     }
 }

@@ -17,7 +17,9 @@ Usage: chat [OPTIONS] [PROMPT]...
 
 The words of PROMPT are joined by spaces. Standard input, if it is not a terminal, is appended
 after a blank line, or is the prompt if there is no other. Without any prompt, on a terminal:
-an interactive chat, with /new, /retry, /exit and Ctrl-D.
+an interactive chat, with /new, /retry, /exit and Ctrl-D, where Ctrl-C ends a reply, or the chat
+if none is under way. Each line is a prompt, also of pasted ones; a line that begins with \"\"\"
+begins one of several lines, which \"\"\" ends.
 
 Options:
   -u, --url URL            the service [env: H2OGPT_URL] [default: https://gpt-gm.h2o.ai]

@@ -13,8 +13,10 @@ pub enum Failure {
     Client(Error),
     /// No service was named, and the default one is not there.
     NoService(Error),
-    /// Wrong use: of the command line or of an interactive command.
+    /// Wrong use of the command line.
     Usage(String),
+    /// Something was typed in an interactive chat that cannot be done.
+    Input(&'static str),
     Other(String),
     /// Ctrl-C.
     Interrupted,
@@ -42,9 +44,9 @@ impl Failure {
     /// Whether an interactive chat can go on.
     pub fn is_of_the_turn(&self) -> bool {
         match self {
-            Failure::Client(Error::Cancelled { .. }) => false,
-            Failure::Client(_) | Failure::NoService(_) | Failure::Usage(_) => true,
-            Failure::Other(_) | Failure::Interrupted | Failure::OutputClosed => false,
+            Failure::Client(_) | Failure::NoService(_) => true,
+            Failure::Input(_) | Failure::Interrupted => true,
+            Failure::Usage(_) | Failure::Other(_) | Failure::OutputClosed => false,
         }
     }
 
@@ -61,6 +63,7 @@ impl Failure {
                 described(error)
             )),
             Failure::Usage(message) => say(format_args!("{} (see --help)", one_line(message))),
+            Failure::Input(message) => say(message),
             Failure::Other(message) => say(one_line(message)),
         }
         self.status()
@@ -70,7 +73,7 @@ impl Failure {
         ExitCode::from(match self {
             Failure::OutputClosed => 0,
             Failure::Other(_) => 1,
-            Failure::Usage(_) => 2,
+            Failure::Usage(_) | Failure::Input(_) => 2,
             Failure::Interrupted => 130,
             Failure::Client(error) | Failure::NoService(error) => match error {
                 Error::Configuration { .. } => 2,
