@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use h2ogpt::{Client, Conversation, DEFAULT_URL, Event, FinishReason, Reply, WebSearch};
+use h2ogpt::{Client, Conversation, Event, FinishReason, Reply, WebSearch};
 
 use interrupts::Interrupts;
 use options::{Command, Options};
@@ -30,9 +30,6 @@ fn main() -> ExitCode {
         Ok(Command::Show(text)) => io::stdout()
             .write_all(text.as_bytes())
             .map_err(Failure::from),
-        Ok(Command::Chat(options)) if options.url == DEFAULT_URL && options.demo.is_none() => {
-            run(*options).map_err(Failure::of_the_default_service)
-        }
         Ok(Command::Chat(options)) => run(*options),
         Err(usage) => Err(usage),
     };
@@ -56,7 +53,7 @@ fn run(mut options: Options) -> Result<(), Failure> {
     let interrupts = Interrupts::install()?;
     let client = options.client()?;
     if options.list_models {
-        return list_models(&client);
+        return list_models(&client).map_err(|failure| failure.explained(&options.url));
     }
     let chat = Chat {
         client,
@@ -122,19 +119,25 @@ impl Chat {
     }
 
     fn turn(&self, conversation: &mut Option<Conversation>, prompt: &str) -> Result<(), Failure> {
-        let conversation = match conversation {
-            Some(conversation) => conversation,
-            None => conversation.insert(self.client.conversation()?),
-        };
-        self.interrupts.check()?;
-        self.print(match self.options.web_search {
-            true => conversation.web_search(prompt)?,
-            false => conversation.send(prompt)?,
+        self.explained(|| {
+            let conversation = match conversation {
+                Some(conversation) => conversation,
+                None => conversation.insert(self.client.conversation()?),
+            };
+            self.interrupts.check()?;
+            self.print(match self.options.web_search {
+                true => conversation.web_search(prompt)?,
+                false => conversation.send(prompt)?,
+            })
         })
     }
 
     fn retry(&self, conversation: &mut Conversation) -> Result<(), Failure> {
-        self.print(conversation.retry()?)
+        self.explained(|| self.print(conversation.retry()?))
+    }
+
+    fn explained(&self, turn: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+        turn().map_err(|failure| failure.explained(&self.options.url))
     }
 
     /// Prints a reply as it comes, or when it is complete; and what goes on besides on standard

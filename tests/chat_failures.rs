@@ -157,7 +157,7 @@ fn every_failure_has_its_exit_status_and_says_at_which_step_and_why() {
         (Message, Fault::Reset, 3, nothing, ["not reached", "reply"]),
         (Settings, late(), 3, nothing, ["in time", "terms"]),
         (Create, late(), 3, nothing, ["in time", "creating"]),
-        (Message, late(), 3, nothing, ["in time", "timeout_token"]),
+        (Message, late(), 3, nothing, ["in time", "--timeout"]),
         (
             Message,
             Fault::Stall(0),
@@ -267,9 +267,17 @@ fn where_nobody_listens_is_a_network_error() {
     let url = format!("http://{}", listener.local_addr().expect("its address"));
     drop(listener);
     for arguments in [&["-m", "model"][..], &["--list-models"]] {
-        let ended = chat(&url).args(arguments).run();
+        let with_password = url.replace("http://", "http://sue:s3cret@");
+        let ended = chat(&with_password).args(arguments).run();
         assert_eq!((ended.status, &*ended.stdout), (Some(3), ""), "{ended:?}");
         assert!(ended.stderr.contains("not reached"), "{ended:?}");
+        assert!(
+            ended
+                .stderr
+                .contains(&format!("is the address {url} right")),
+            "{ended:?}"
+        );
+        assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
         assert_is_one_line(&ended);
     }
 }

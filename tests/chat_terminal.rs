@@ -188,3 +188,19 @@ fn what_a_reply_says_cannot_steer_the_terminal() {
         assert_eq!(program().run().stdout, tokens.concat() + "\n");
     }
 }
+
+// The default service is one of https.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[test]
+fn who_names_no_service_is_told_in_a_chat_too_that_the_default_one_is_gone() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let proxy = format!("http://{}", nobody.local_addr().expect("an address"));
+    drop(nobody);
+    let mut terminal = on_a_terminal(Program::chat().args(["-x", &proxy]));
+    terminal.wait_for("> ");
+    terminal.press("One\n");
+    terminal.wait_for("--url");
+    terminal.wait_for("> ");
+    terminal.press(CTRL_D);
+    assert_eq!(terminal.finish().0, Some(0));
+}

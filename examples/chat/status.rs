@@ -5,14 +5,14 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use h2ogpt::Error;
+use h2ogpt::{DEFAULT_URL, Error, Step};
 
 /// Why the program ends, or why a turn of an interactive chat has failed.
 pub enum Failure {
     /// The client says why.
     Client(Error),
-    /// No service was named, and the default one is not there.
-    NoService(Error),
+    /// The client says why, and here is what to do about it.
+    Explained(Error, String),
     /// Wrong use of the command line.
     Usage(String),
     /// Something was typed in an interactive chat that cannot be done.
@@ -33,10 +33,33 @@ impl Failure {
         Failure::Other(error.to_string())
     }
 
-    /// Says more where nothing but the default service was asked for.
-    pub fn of_the_default_service(self) -> Self {
+    /// Says what to do where that follows from the options.
+    pub fn explained(self, url: &str) -> Self {
         match self {
-            Failure::Client(error @ Error::Network { .. }) => Failure::NoService(error),
+            Failure::Client(error @ Error::Network { .. }) if url == DEFAULT_URL => {
+                let hint = "the public service of 2023 answers no longer, name yours with --url \
+                            or H2OGPT_URL";
+                Failure::Explained(error, hint.into())
+            }
+            // The first requests: a service that fails later is the right one.
+            Failure::Client(
+                error @ Error::Network {
+                    step: Step::Settings | Step::Models,
+                    ..
+                },
+            ) => {
+                let hint = format!(
+                    "is the address {} right, and the proxy if there is one?",
+                    host(url)
+                );
+                Failure::Explained(error, hint)
+            }
+            Failure::Client(
+                error @ Error::Timeout {
+                    setting: "timeout_token",
+                    ..
+                },
+            ) => Failure::Explained(error, "--timeout grants more".into()),
             other => other,
         }
     }
@@ -44,7 +67,7 @@ impl Failure {
     /// Whether an interactive chat can go on.
     pub fn is_of_the_turn(&self) -> bool {
         match self {
-            Failure::Client(_) | Failure::NoService(_) => true,
+            Failure::Client(_) | Failure::Explained(..) => true,
             Failure::Input(_) | Failure::Interrupted => true,
             Failure::Usage(_) | Failure::Other(_) | Failure::OutputClosed => false,
         }
@@ -57,11 +80,9 @@ impl Failure {
             | Failure::Interrupted
             | Failure::OutputClosed => {}
             Failure::Client(error) => say(described(error)),
-            Failure::NoService(error) => say(format_args!(
-                "{}; the public service of 2023 answers no longer, name yours with --url or \
-                 H2OGPT_URL",
-                described(error)
-            )),
+            Failure::Explained(error, hint) => {
+                say(format_args!("{}; {}", described(error), one_line(hint)));
+            }
             Failure::Usage(message) => say(format_args!("{} (see --help)", one_line(message))),
             Failure::Input(message) => say(message),
             Failure::Other(message) => say(one_line(message)),
@@ -75,7 +96,7 @@ impl Failure {
             Failure::Other(_) => 1,
             Failure::Usage(_) | Failure::Input(_) => 2,
             Failure::Interrupted => 130,
-            Failure::Client(error) | Failure::NoService(error) => match error {
+            Failure::Client(error) | Failure::Explained(error, _) => match error {
                 Error::Configuration { .. } => 2,
                 Error::Cancelled { .. } => 130,
                 Error::Http { status: 429, .. } => 5,
@@ -116,6 +137,14 @@ impl From<lexopt::Error> for Failure {
 /// Says something on standard error. Nobody may be listening there, which is no failure.
 pub fn say(message: impl Display) {
     let _ = writeln!(io::stderr(), "chat: {message}");
+}
+
+/// The part of an address that shows a mistake, and no password.
+fn host(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}")
 }
 
 /// An error with its causes, in one line.
