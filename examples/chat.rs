@@ -11,6 +11,8 @@ mod prompt;
 mod service;
 #[path = "chat/status.rs"]
 mod status;
+#[path = "chat/waiting.rs"]
+mod waiting;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -24,6 +26,7 @@ use output::Output;
 use prompt::Input;
 use service::Service;
 use status::{Failure, one_line, say};
+use waiting::Waiting;
 
 fn main() -> ExitCode {
     let outcome = match options::parse() {
@@ -67,8 +70,11 @@ fn run(mut options: Options) -> Result<(), Failure> {
 }
 
 fn list_models(client: &Client) -> Result<(), Failure> {
+    let waiting = Waiting::begin();
+    let models = client.models()?;
+    drop(waiting);
     let mut stdout = io::stdout().lock();
-    for model in client.models()? {
+    for model in models {
         writeln!(stdout, "{}", one_line(&model.id))?;
     }
     Ok(())
@@ -120,20 +126,25 @@ impl Chat {
 
     fn turn(&self, conversation: &mut Option<Conversation>, prompt: &str) -> Result<(), Failure> {
         self.explained(|| {
+            let waiting = Waiting::begin();
             let conversation = match conversation {
                 Some(conversation) => conversation,
                 None => conversation.insert(self.client.conversation()?),
             };
             self.interrupts.check()?;
-            self.print(match self.options.web_search {
+            let reply = match self.options.web_search {
                 true => conversation.web_search(prompt)?,
                 false => conversation.send(prompt)?,
-            })
+            };
+            self.print(reply, waiting)
         })
     }
 
     fn retry(&self, conversation: &mut Conversation) -> Result<(), Failure> {
-        self.explained(|| self.print(conversation.retry()?))
+        self.explained(|| {
+            let waiting = Waiting::begin();
+            self.print(conversation.retry()?, waiting)
+        })
     }
 
     fn explained(&self, turn: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
@@ -142,17 +153,22 @@ impl Chat {
 
     /// Prints a reply as it comes, or when it is complete; and what goes on besides on standard
     /// error.
-    fn print(&self, mut reply: Reply<'_>) -> Result<(), Failure> {
+    fn print(&self, mut reply: Reply<'_>, waiting: Waiting) -> Result<(), Failure> {
         let _cancels = self.interrupts.cancel(reply.canceller());
         let mut output = Output::new();
+        let mut waiting = Some(waiting);
         let outcome: Result<(), Failure> = reply.events().try_for_each(|event| {
             match event? {
-                Event::Token(token) if self.options.stream => output.print(&token)?,
+                Event::Token(token) if self.options.stream => {
+                    waiting = None;
+                    output.print(&token)?;
+                }
                 Event::WebSearch(step) => report_search(&step),
                 _ => {}
             }
             Ok(())
         });
+        drop(waiting);
         if !self.options.stream {
             // After an error too: what arrived is on standard output.
             output.print(reply.text())?;

@@ -7,17 +7,23 @@ mod support;
 #[path = "../examples/service/mod.rs"]
 mod service;
 
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use service::Service;
-use support::http1::{LAST_CHUNK, Request, chunk};
+use support::http1::{LAST_CHUNK, Request, chunk, response};
+use support::listener::lock;
 use support::program::Program;
 use support::script;
 use support::server::{Server, Then};
-use support::terminal::{CTRL_C, CTRL_D, Terminal};
+use support::terminal::{CTRL_C, CTRL_D, Terminal, screen};
+
+const SOON: Duration = Duration::from_secs(20);
+const WAITING: &str = "\r\u{1b}[K\u{1b}[?7lwaiting for the service ... ";
 
 fn chat(url: &str) -> Program {
     Program::chat().args(["-u", url, "-m", "model"])
@@ -42,6 +48,39 @@ fn prompts(server: &Server) -> Vec<String> {
     inputs.collect()
 }
 
+/// A gate that stays open once it is.
+#[derive(Default)]
+struct Gate {
+    is_open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn open(&self) {
+        *lock(&self.is_open) = true;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let is_closed = |is_open: &mut bool| !*is_open;
+        let waited = self
+            .opened
+            .wait_timeout_while(lock(&self.is_open), SOON, is_closed);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// A server whose replies do not begin before the gate is open.
+fn late(reply: impl Fn(&mut dyn Write) -> Then + Send + Sync + 'static) -> (Server, Arc<Gate>) {
+    let gate = Arc::<Gate>::default();
+    let closed = Arc::clone(&gate);
+    let server = Server::start(script::service(move |_, writer| {
+        closed.pass();
+        reply(writer)
+    }));
+    (server, gate)
+}
+
 fn hello(writer: &mut dyn Write) -> Then {
     script::begin(writer, &["Hello", " there"]);
     let _ = writer.write_all(&chunk(script::last_event("Hello there")));
@@ -53,6 +92,124 @@ fn hello(writer: &mut dyn Write) -> Then {
 fn endless(writer: &mut dyn Write) -> Then {
     script::begin(writer, &["Hello"]);
     Then::Hold
+}
+
+fn refusal(writer: &mut dyn Write) -> Then {
+    let json = ("Content-Type", "application/json");
+    let body = r#"{"message":"Model is overloaded"}"#;
+    let _ = writer.write_all(&response("503 Service Unavailable", &[json], body));
+    Then::KeepAlive
+}
+
+#[test]
+fn a_reply_that_is_late_is_waited_for_visibly_and_no_trace_of_that_is_left() {
+    type Reply = fn(&mut dyn Write) -> Then;
+    let refused = "chat: the service answered 503 Service Unavailable while asking for the reply: \
+                   Model is overloaded\n";
+    let table: [(&[&str], Reply, i32, &str); 3] = [
+        (&[], hello, 0, "Hello there\n"),
+        (&["--no-stream"], hello, 0, "Hello there\n"),
+        (&[], refusal, 4, refused),
+    ];
+    // All at once, as each takes its seconds.
+    let started = table.map(|(options, reply, status, expected)| {
+        let (server, gate) = late(reply);
+        let terminal = on_a_terminal(chat(&server.url()).arg("Hi").args(options));
+        (server, gate, terminal, status, expected)
+    });
+    for (_server, gate, mut terminal, status, expected) in started {
+        // It counts.
+        terminal.wait_for(WAITING);
+        terminal.wait_for(WAITING);
+        gate.open();
+        let (ended, output) = terminal.finish();
+        assert_eq!(ended, Some(status), "{output:?}");
+        assert_eq!(screen(&output), expected, "{output:?}");
+    }
+}
+
+/// A server that creates its conversations when the gate is open.
+fn late_to_create() -> (Server, Arc<Gate>) {
+    let gate = Arc::<Gate>::default();
+    let (closed, service) = (
+        Arc::clone(&gate),
+        script::service(|_, writer| hello(writer)),
+    );
+    let server = Server::start(move |request, writer| {
+        if request.path == "/conversation" {
+            closed.pass();
+        }
+        service(request, writer)
+    });
+    (server, gate)
+}
+
+#[test]
+fn requests_are_reported_above_the_line_that_waits() {
+    let (server, gate) = late_to_create();
+    let mut terminal = on_a_terminal(chat(&server.url()).args(["-v", "Hi"]));
+    terminal.wait_for(WAITING);
+    gate.open();
+    let (status, output) = terminal.finish();
+    assert_eq!(status, Some(0), "{output:?}");
+    let screen = screen(&output);
+    let (steps, lines) = (script::steps(&server.requests()), screen.lines());
+    let reports = lines.clone().filter(|line| line.starts_with("chat: "));
+    assert_eq!(reports.count(), steps.len(), "{output:?}");
+    assert_eq!(lines.count(), steps.len() + 1, "{output:?}");
+    assert!(!screen.contains("waiting"), "{output:?}");
+}
+
+#[test]
+fn ctrl_c_takes_the_line_that_waits_away() {
+    let server = Server::start(script::service(|_, _| Then::Hold));
+    let mut terminal = on_a_terminal(chat(&server.url()).arg("Hi"));
+    terminal.wait_for(WAITING);
+    terminal.press(CTRL_C);
+    let (status, output) = terminal.finish();
+    assert_eq!(status, Some(130), "{output:?}");
+    assert_eq!(screen(&output), "", "{output:?}");
+    assert!(script::is_deleted(&server.requests()));
+}
+
+#[test]
+fn nothing_is_shown_where_it_could_not_be_taken_away() {
+    let (server, gate) = late(hello);
+    let program = || chat(&server.url()).arg("Hi");
+    let (mut elsewhere, stderr) = io::pipe().expect("a pipe");
+    let piped = program().start_on_a_terminal(None, Some(stderr));
+    let dumb = on_a_terminal(program().env("TERM", "dumb"));
+    let unknown = on_a_terminal(program().env_remove("TERM"));
+    let all_wait = |requests: &[Request]| requests.iter().filter(|r| is_message(r)).count() == 3;
+    assert!(server.wait_for(all_wait, SOON));
+    // Begins to wait after all of them.
+    let mut clock = on_a_terminal(program());
+    clock.wait_for(WAITING);
+    clock.wait_for(WAITING);
+    gate.open();
+    for terminal in [piped, dumb, unknown, clock].into_iter().take(3) {
+        let (status, output) = terminal.finish();
+        assert_eq!((status, &*output), (Some(0), "Hello there\r\n"));
+    }
+    let mut said = String::new();
+    elsewhere.read_to_string(&mut said).expect("UTF-8");
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_reply_that_goes_elsewhere_is_waited_for_visibly_too() {
+    let (server, gate) = late(hello);
+    let (mut elsewhere, stdout) = io::pipe().expect("a pipe");
+    let mut terminal = chat(&server.url())
+        .arg("Hi")
+        .start_on_a_terminal(Some(stdout), None);
+    terminal.wait_for(WAITING);
+    gate.open();
+    let (status, output) = terminal.finish();
+    assert_eq!((status, &*screen(&output)), (Some(0), ""), "{output:?}");
+    let mut reply = String::new();
+    elsewhere.read_to_string(&mut reply).expect("UTF-8");
+    assert_eq!(reply, "Hello there\n");
 }
 
 #[test]
@@ -186,6 +343,35 @@ fn what_a_reply_says_cannot_steer_the_terminal() {
         assert_eq!((status, &*output), (Some(0), shown));
         // Other programs get what was sent.
         assert_eq!(program().run().stdout, tokens.concat() + "\n");
+    }
+}
+
+#[test]
+fn ctrl_c_while_the_conversation_is_created_shows_at_once_and_sends_nothing() {
+    for (is_chat, expected) in [(false, 130), (true, 0)] {
+        let (server, gate) = late_to_create();
+        let mut terminal = match is_chat {
+            true => on_a_terminal(chat(&server.url())),
+            false => on_a_terminal(chat(&server.url()).arg("Hi")),
+        };
+        if is_chat {
+            terminal.wait_for("> ");
+            terminal.press("Hi\n");
+        }
+        terminal.wait_for(WAITING);
+        terminal.press(CTRL_C);
+        // Gone before anything has come.
+        terminal.wait_for("\r\u{1b}[K");
+        gate.open();
+        if is_chat {
+            terminal.wait_for("> ");
+            terminal.press(CTRL_D);
+        }
+        let (status, output) = terminal.finish();
+        assert_eq!(status, Some(expected), "{output:?}");
+        assert!(!screen(&output).contains("waiting"), "{output:?}");
+        assert_eq!(prompts(&server), [""; 0]);
+        assert!(script::is_deleted(&server.requests()));
     }
 }
 

@@ -10,6 +10,7 @@ use std::thread;
 use h2ogpt::Canceller;
 
 use crate::status::Failure;
+use crate::waiting;
 
 pub struct Interrupts {
     shared: Arc<Shared>,
@@ -36,8 +37,10 @@ impl Interrupts {
         let (handler, waker) = (Arc::clone(&shared), sender.clone());
         ctrlc::set_handler(move || {
             let is_second = handler.interrupted.swap(true, Ordering::SeqCst);
-            // Ends the line with the ^C of the terminal.
-            let _ = writeln!(io::stderr());
+            // Ends the line with the ^C of the terminal, if that is not gone already.
+            if !waiting::end() {
+                let _ = writeln!(io::stderr());
+            }
             if is_second {
                 process::exit(130);
             }

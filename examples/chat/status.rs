@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use h2ogpt::{DEFAULT_URL, Error, Step};
 
+use crate::waiting;
+
 /// Why the program ends, or why a turn of an interactive chat has failed.
 pub enum Failure {
     /// The client says why.
@@ -136,6 +138,7 @@ impl From<lexopt::Error> for Failure {
 
 /// Says something on standard error. Nobody may be listening there, which is no failure.
 pub fn say(message: impl Display) {
+    let _hidden = waiting::hide();
     let _ = writeln!(io::stderr(), "chat: {message}");
 }
 

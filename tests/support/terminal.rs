@@ -114,6 +114,7 @@ impl Drop for Terminal {
 pub fn screen(output: &str) -> String {
     let mut lines = vec![Vec::new()];
     let mut column = 0;
+    let output = output.replace("\u{1b}[?7l", "").replace("\u{1b}[?7h", "");
     let output = output.replace("\u{1b}[K", "\u{1b}");
     for c in output.chars() {
         let line = lines.last_mut().expect("a line");
