@@ -295,16 +295,18 @@ impl Connection {
         *sent.method_mut() = request.method();
         *sent.uri_mut() =
             Uri::try_from(http.origin.url(request.path)).map_err(ureq::http::Error::from)?;
-        for (name, value) in [
-            (header::ORIGIN, Some(http.origin.header())),
-            (header::REFERER, Some(http.origin.referer().as_str())),
-            (header::COOKIE, cookies.as_deref()),
-            (header::CONTENT_TYPE, content_type),
-        ] {
-            if let Some(value) = value {
-                let value = HeaderValue::from_str(value).map_err(ureq::http::Error::from)?;
-                sent.headers_mut().insert(name, value);
-            }
+        let mut set = |name, value: &str| {
+            let value = HeaderValue::from_str(value).map_err(ureq::http::Error::from)?;
+            sent.headers_mut().insert(name, value);
+            Ok::<(), ureq::http::Error>(())
+        };
+        set(header::ORIGIN, http.origin.header())?;
+        set(header::REFERER, &http.origin.referer())?;
+        if let Some(cookies) = cookies {
+            set(header::COOKIE, &cookies)?;
+        }
+        if let Some(content_type) = content_type {
+            set(header::CONTENT_TYPE, content_type)?;
         }
         let configured = agent.configure_request(sent);
         let configured = match limit {

@@ -48,25 +48,27 @@ impl Origin {
         if host.is_empty() {
             return Err("it has no host");
         }
-        let mut origin = format!("{scheme}://{host}");
-        let credentials = match authority.as_str().rsplit_once('@') {
-            Some((before, _)) => format!("{before}@"),
-            None => String::new(),
-        };
         let port = match (port(authority)?, scheme) {
             (None, _) | (Some(80), "http") | (Some(443), "https") => String::new(),
             (Some(port), _) => format!(":{port}"),
         };
-        let path = uri.path().trim_end_matches('/').to_owned();
-        let address = host.trim_matches(['[', ']']);
-        let host_is_name = address.parse::<std::net::IpAddr>().is_err();
-        let base = format!("{scheme}://{credentials}{host}{port}{path}");
-        origin.push_str(&port);
-        Ok(Origin {
-            base,
-            origin,
+        let after_credentials = authority.as_str().rfind('@').map_or(0, |at| at + 1);
+        let credentials = authority.as_str().get(..after_credentials);
+        let path = uri.path().trim_end_matches('/');
+        let parts = [
+            scheme,
+            "://",
+            credentials.unwrap_or_default(),
+            &host,
+            &port,
             path,
-            host_is_name,
+        ];
+        let is_of_addresses = |byte| matches!(byte, b'0'..=b'9' | b'.');
+        Ok(Origin {
+            base: parts.concat(),
+            origin: [scheme, "://", &host, &port].concat(),
+            path: path.to_owned(),
+            host_is_name: !host.starts_with('[') && !host.bytes().all(is_of_addresses),
         })
     }
 

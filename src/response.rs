@@ -1,5 +1,6 @@
 //! What comes back from the service, whole or as a stream; and what it means if nothing does.
 
+use std::error::Error as StdError;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -192,10 +193,11 @@ impl Stream {
     }
 
     fn error(&self, error: io::Error) -> io::Error {
-        if let Some(cause) = self.interrupt.cause() {
-            return io::Error::other(*interrupted(self.step, cause));
-        }
-        io::Error::other(*failed(self.step, Limit::Reply, error.into()))
+        let error: Box<dyn StdError + Send + Sync> = match self.interrupt.cause() {
+            Some(cause) => interrupted(self.step, cause),
+            None => failed(self.step, Limit::Reply, error.into()),
+        };
+        io::Error::other(error)
     }
 }
 

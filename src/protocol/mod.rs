@@ -107,10 +107,12 @@ fn title(page: &str) -> Option<&str> {
 /// The reader of a reply failed: an error of this crate's own reader as it is, any other as a
 /// reply that broke off.
 fn broken(error: io::Error) -> Box<Error> {
-    match error.downcast::<Error>() {
-        Ok(own) => Box::new(own),
-        Err(error) => Error::incomplete(Some(Box::new(error))),
+    let is_own = error.get_ref().is_some_and(|inner| inner.is::<Error>());
+    if !is_own {
+        return Error::incomplete(Some(Box::new(error)));
     }
+    let own = error.into_inner().and_then(|inner| inner.downcast().ok());
+    own.unwrap_or_else(|| Error::incomplete(None))
 }
 
 /// How long a `Retry-After` header asks to wait: it holds seconds or a date.
