@@ -11,7 +11,7 @@ use crate::http::Timeouts;
 use crate::interrupt::{Canceller, Interrupt};
 use crate::parameters::Parameters;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::event::{Event, FinishReason, next_token};
+use crate::protocol::event::{Event, FinishReason, Piece, next_token};
 use crate::protocol::request::Message;
 use crate::protocol::search::Search;
 use crate::protocol::tokens::Tokens;
@@ -211,8 +211,8 @@ impl<'c> Reply<'c> {
         }
     }
 
-    /// Reads up to the next event.
-    fn read(&mut self) -> Fallible<Option<Event>> {
+    /// Reads up to the next piece.
+    fn read(&mut self) -> Fallible<Option<Piece>> {
         loop {
             match &mut self.state {
                 State::Unsent => {
@@ -230,10 +230,10 @@ impl<'c> Reply<'c> {
                 },
                 State::Reading(tokens) => {
                     let is_first = tokens.text().is_empty();
-                    let event = tokens.next_event().transpose()?;
+                    let piece = tokens.next_piece().transpose()?;
                     return match self.is_echo(is_first) {
                         true => Err(self.end_with_echo()),
-                        false => Ok(event),
+                        false => Ok(piece),
                     };
                 }
                 State::Ended { .. } => return Ok(None),
@@ -272,14 +272,14 @@ impl<'c> Reply<'c> {
                 .is_some_and(Dialect::fails_by_repeating)
     }
 
-    fn next_event(&mut self) -> Option<Fallible<Event>> {
+    fn next_piece(&mut self) -> Option<Fallible<Piece>> {
         if matches!(self.state, State::Ended { .. }) {
             return None;
         }
         self.arm();
-        let event = self.read();
+        let piece = self.read();
         self.interrupt.disarm();
-        match &event {
+        match &piece {
             Ok(Some(_)) => {}
             Ok(None) => self.end(End::Complete),
             Err(error) => self.end(match **error {
@@ -287,7 +287,7 @@ impl<'c> Reply<'c> {
                 _ => End::Broken,
             }),
         }
-        event.transpose()
+        piece.transpose()
     }
 
     /// Leaves a reply whose text is what was said before its end.
@@ -349,7 +349,7 @@ impl Iterator for Reply<'_> {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        next_token(|| self.next_event())
+        next_token(|| self.next_piece())
     }
 }
 
@@ -374,8 +374,8 @@ impl Iterator for Events<'_, '_> {
     type Item = Result<Event>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let event = self.reply.next_event()?;
-        Some(event.map_err(Error::from))
+        let piece = self.reply.next_piece()?;
+        Some(piece.map(Event::read).map_err(Error::from))
     }
 }
 

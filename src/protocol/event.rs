@@ -21,13 +21,45 @@ pub enum Event {
     Other(String),
 }
 
-/// The next token of what `next_event` yields, passing over all else.
+/// What a reply yields within the crate. Only for those who ask for events are they read, so that
+/// other programs do without the code.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Piece {
+    Token(String),
+    /// A step of a web search before the reply, in JSON.
+    Step(String),
+    /// Any other event, in JSON.
+    Event(String),
+}
+
+impl Event {
+    pub(crate) fn read(piece: Piece) -> Event {
+        let event = match piece {
+            Piece::Token(token) => return Event::Token(token),
+            Piece::Step(step) => return Event::WebSearch(WebSearch::read(&step)),
+            Piece::Event(event) => event,
+        };
+        match json::text_member(&event, "type")
+            .unwrap_or_default()
+            .as_str()
+        {
+            "status" => Event::Title(super::message_of(&event).unwrap_or_default()),
+            "title" => Event::Title(json::text_member(&event, "title").unwrap_or_default()),
+            "webSearch" => Event::WebSearch(WebSearch::read(&event)),
+            "reasoning" => Event::Reasoning(event),
+            "tool" => Event::Tool(event),
+            _ => Event::Other(event),
+        }
+    }
+}
+
+/// The next token of what `next_piece` yields, passing over all else.
 pub(crate) fn next_token(
-    mut next_event: impl FnMut() -> Option<Fallible<Event>>,
+    mut next_piece: impl FnMut() -> Option<Fallible<Piece>>,
 ) -> Option<Result<String>> {
     loop {
-        match next_event()? {
-            Ok(Event::Token(token)) => return Some(Ok(token)),
+        match next_piece()? {
+            Ok(Piece::Token(token)) => return Some(Ok(token)),
             Ok(_) => {}
             Err(error) => return Some(Err(*error)),
         }
@@ -91,4 +123,46 @@ pub enum FinishReason {
     StopSequence,
     /// Somebody stopped the reply on the server: the text is cut there.
     Interrupted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_told_apart() {
+        let read = |json: &str| Event::read(Piece::Event(json.to_owned()));
+        let title = Event::Title("T".into());
+        assert_eq!(read(r#"{"type":"title","title":"T"}"#), title);
+        assert_eq!(
+            read(r#"{"type":"status","status":"title","message":"T"}"#),
+            title
+        );
+        for (kind, event) in [
+            ("reasoning", Event::Reasoning as fn(String) -> Event),
+            ("tool", Event::Tool),
+            ("novelty", Event::Other),
+        ] {
+            let json = format!(r#"{{"type":"{kind}","x":1}}"#);
+            assert_eq!(read(&json), event(json));
+        }
+    }
+
+    #[test]
+    fn a_step_of_a_web_search_is_the_same_in_all_versions() {
+        let step = r#"{"type":"update","message":"A","args":["b","c"],"sources":[{"title":"T","link":"L"},{}]}"#;
+        let expected = Event::WebSearch(WebSearch {
+            message: "A: b: c".into(),
+            sources: vec![
+                Source {
+                    title: "T".into(),
+                    link: "L".into(),
+                },
+                Source::default(),
+            ],
+        });
+        assert_eq!(Event::read(Piece::Step(step.into())), expected);
+        let event = step.replace("update", "webSearch");
+        assert_eq!(Event::read(Piece::Event(event)), expected);
+    }
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::BufRead;
 
-use super::event::{Event, WebSearch};
+use super::event::Piece;
 use super::json::{self, NotJson};
 use crate::error::{Error, Fallible, Step};
 use crate::plain::plain;
@@ -15,7 +15,7 @@ const MAX_OBJECT: usize = 1 << 20;
 /// The progress of a search, and its result.
 pub(crate) trait Search: Send + Sync {
     /// The next step; `None` when the search is over.
-    fn advance(&mut self) -> Fallible<Option<Event>>;
+    fn advance(&mut self) -> Fallible<Option<Piece>>;
 
     /// The id that the search is known by, once it is over.
     fn result(&mut self) -> Option<String>;
@@ -29,7 +29,7 @@ pub(crate) struct SearchReader<R> {
     buffer: Vec<u8>,
     /// How many messages were taken, of those that each object repeats.
     taken: usize,
-    steps: VecDeque<Event>,
+    steps: VecDeque<Piece>,
     result: Option<String>,
 }
 
@@ -77,9 +77,7 @@ impl<R: BufRead> SearchReader<R> {
                     let id = json::text_member(message, "id");
                     self.result = Some(id.unwrap_or_default());
                 }
-                _ => self
-                    .steps
-                    .push_back(Event::WebSearch(WebSearch::read(message))),
+                _ => self.steps.push_back(Piece::Step(message.to_owned())),
             }
         }
     }
@@ -92,7 +90,7 @@ impl<R: BufRead> SearchReader<R> {
 }
 
 impl<R: BufRead + Send + Sync> Search for SearchReader<R> {
-    fn advance(&mut self) -> Fallible<Option<Event>> {
+    fn advance(&mut self) -> Fallible<Option<Piece>> {
         loop {
             if let Some(step) = self.steps.pop_front() {
                 return Ok(Some(step));
@@ -137,10 +135,10 @@ mod tests {
             let mut search =
                 SearchReader::new(BufReader::with_capacity(chunk, RESPONSE.as_bytes()));
             let mut steps = Vec::new();
-            while let Some(Event::WebSearch(step)) = search.advance().unwrap() {
-                steps.push(step.message);
+            while let Some(Piece::Step(step)) = search.advance().unwrap() {
+                steps.push(json::text_member(&step, "message").unwrap());
             }
-            assert_eq!(steps, ["A", "B: é"]);
+            assert_eq!(steps, ["A", "B"]);
             assert_eq!(search.result().as_deref(), Some("42"));
         }
     }

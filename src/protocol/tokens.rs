@@ -5,7 +5,7 @@ use std::io::BufRead;
 use std::iter::FusedIterator;
 
 use super::common;
-use super::event::{Event, FinishReason, next_token};
+use super::event::{FinishReason, Piece, next_token};
 use super::halves::Halves;
 use super::json::NotJson;
 use super::line::{Line, Lines};
@@ -114,12 +114,12 @@ impl<R: BufRead> Tokens<R> {
         (self.lines.into_inner(), self.text)
     }
 
-    /// Reads up to the next event; `None` when the reply is complete.
-    fn advance(&mut self) -> Fallible<Option<Event>> {
+    /// Reads up to the next piece; `None` when the reply is complete.
+    fn advance(&mut self) -> Fallible<Option<Piece>> {
         while self.state != State::Complete {
             let limit = MAX_LINE.saturating_add(self.text.len().saturating_mul(6));
             let mut line = std::mem::take(&mut self.line);
-            let event = match self.lines.read(&mut line, limit) {
+            let piece = match self.lines.read(&mut line, limit) {
                 Ok(Line::Complete) => self.take_line(&line),
                 Ok(Line::TooLong) => Err(self.unexpected("a line of bearable length", &line)),
                 Ok(Line::End) => Err(self.ended()),
@@ -130,15 +130,15 @@ impl<R: BufRead> Tokens<R> {
                 }),
             };
             self.line = line;
-            if let Some(event) = event? {
-                return Ok(Some(event));
+            if let Some(piece) = piece? {
+                return Ok(Some(piece));
             }
         }
         Ok(None)
     }
 
     /// What one line brings.
-    fn take_line(&mut self, line: &[u8]) -> Fallible<Option<Event>> {
+    fn take_line(&mut self, line: &[u8]) -> Fallible<Option<Piece>> {
         let line = line.trim_ascii();
         match str::from_utf8(line) {
             Ok(line) => self.take_text(line),
@@ -146,7 +146,7 @@ impl<R: BufRead> Tokens<R> {
         }
     }
 
-    fn take_text(&mut self, line: &str) -> Fallible<Option<Event>> {
+    fn take_text(&mut self, line: &str) -> Fallible<Option<Piece>> {
         let payload = line
             .strip_prefix("data:")
             .map_or(line, str::trim_ascii_start);
@@ -167,7 +167,7 @@ impl<R: BufRead> Tokens<R> {
     }
 
     /// One more line of an event whose object is still open.
-    fn take_continuation(&mut self, line: &str, payload: &str) -> Fallible<Option<Event>> {
+    fn take_continuation(&mut self, line: &str, payload: &str) -> Fallible<Option<Piece>> {
         if line.is_empty() {
             let open = std::mem::take(&mut self.open);
             return Err(self.unexpected("the rest of an event", open.as_bytes()));
@@ -186,7 +186,7 @@ impl<R: BufRead> Tokens<R> {
         self.take_event(&joined)
     }
 
-    fn take_event(&mut self, json: &str) -> Fallible<Option<Event>> {
+    fn take_event(&mut self, json: &str) -> Fallible<Option<Piece>> {
         match update::decode(json, &mut self.halves) {
             Ok(Update::Unknown) => {
                 self.stray.get_or_insert_with(|| plain(json));
@@ -194,7 +194,7 @@ impl<R: BufRead> Tokens<R> {
             }
             Ok(update) => {
                 self.state = State::Streaming;
-                self.apply(update)
+                self.apply(update, json)
             }
             Err(NotJson::Unfinished) => {
                 self.open = json.to_owned();
@@ -204,7 +204,7 @@ impl<R: BufRead> Tokens<R> {
         }
     }
 
-    fn apply(&mut self, update: Update) -> Fallible<Option<Event>> {
+    fn apply(&mut self, update: Update, event: &str) -> Fallible<Option<Piece>> {
         match update {
             Update::Token(piece) => {
                 self.text.push_str(&piece);
@@ -226,7 +226,7 @@ impl<R: BufRead> Tokens<R> {
             } => Err(Error::server(message, error_type, status)),
             // Its backend gave no reason for the end, so nobody knows whether it is one.
             Update::Finished => Err(Error::incomplete(None)),
-            Update::Event(event) => Ok(Some(event)),
+            Update::Event => Ok(Some(Piece::Event(event.to_owned()))),
             Update::Nothing | Update::Unknown => Ok(None),
         }
     }
@@ -274,15 +274,15 @@ fn is_comment_or_field(line: &str) -> bool {
         .any(|field| line.starts_with(field))
 }
 
-fn token(piece: String) -> Option<Event> {
+fn token(piece: String) -> Option<Piece> {
     Some(piece)
         .filter(|piece| !piece.is_empty())
-        .map(Event::Token)
+        .map(Piece::Token)
 }
 
 impl<R: BufRead> Tokens<R> {
-    /// The next event, text or not; `None` when the reply is complete, and after an error.
-    pub(crate) fn next_event(&mut self) -> Option<Fallible<Event>> {
+    /// The next piece, text or not; `None` when the reply is complete, and after an error.
+    pub(crate) fn next_piece(&mut self) -> Option<Fallible<Piece>> {
         if self.state == State::Failed {
             return None;
         }
@@ -299,7 +299,7 @@ impl<R: BufRead> Iterator for Tokens<R> {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        next_token(|| self.next_event())
+        next_token(|| self.next_piece())
     }
 }
 
