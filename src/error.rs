@@ -1,10 +1,14 @@
 //! What can go wrong, at which step, and what had been received by then.
 
+mod display;
+mod step;
+
 use std::error::Error as StdError;
-use std::fmt;
 use std::time::Duration;
 
 use crate::plain::plain;
+
+pub use step::Step;
 
 /// The result of anything that can fail in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -108,44 +112,6 @@ pub enum Error {
         /// What of the reply had arrived.
         partial: String,
     },
-}
-
-/// A step of a conversation's life, for messages and for matching.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Step {
-    /// Accepting the terms and choosing the model: `POST /settings`.
-    Settings,
-    /// Creating the conversation: `POST /conversation`.
-    Create,
-    /// Reading the id of a conversation that was just created. Where this fails, the service
-    /// keeps a conversation that cannot be deleted, as nobody knows its id.
-    Created,
-    /// Reading the conversation, to know what its last message is: `GET /api/conversation/{id}`.
-    History,
-    /// Searching the web before a message: `GET /conversation/{id}/web-search`.
-    WebSearch,
-    /// Listing the models: `GET /api/models`.
-    Models,
-    /// Sending a message and reading the reply: `POST /conversation/{id}`.
-    Message,
-    /// Deleting the conversation: `DELETE /conversation/{id}`.
-    Delete,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Step::Settings => "accepting the terms (POST /settings)",
-            Step::Create => "creating the conversation",
-            Step::Created => "reading the id of the new conversation, which stays on the service",
-            Step::History => "reading the conversation (GET /api/conversation)",
-            Step::WebSearch => "searching the web",
-            Step::Models => "listing the models (GET /api/models)",
-            Step::Message => "asking for the reply",
-            Step::Delete => "deleting the conversation",
-        })
-    }
 }
 
 impl Error {
@@ -284,73 +250,6 @@ fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 502 | 503 | 504)
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Configuration { message } => f.write_str(&plain(message)),
-            Error::Network { step, .. } => write!(f, "the service was not reached while {step}"),
-            Error::Timeout { step, setting, .. } => {
-                write!(f, "no answer in time while {step} (limit: {setting})")
-            }
-            Error::Http {
-                step,
-                status,
-                message,
-                retry_after,
-            } => {
-                write!(
-                    f,
-                    "the service answered {status}{} while {step}",
-                    reason(*status)
-                )?;
-                if !message.is_empty() {
-                    write!(f, ": {message}")?;
-                }
-                match retry_after {
-                    Some(wait) => write!(f, " (try again in {} s)", wait.as_secs()),
-                    None => Ok(()),
-                }
-            }
-            Error::LoginRequired { step } => write!(
-                f,
-                "the service wants a login while {step}: pass the cookie of a session that is logged \
-                 in, by ClientBuilder::cookie(\"hf-chat\", …), or H2OGPT_COOKIE for the program chat"
-            ),
-            Error::Server {
-                message,
-                error_type,
-                ..
-            } => {
-                write!(f, "the service reported an error: {message}")?;
-                match error_type {
-                    Some(kind) => write!(f, " ({kind})"),
-                    None => Ok(()),
-                }
-            }
-            Error::Incomplete { .. } => f.write_str("the reply broke off before its end"),
-            Error::Protocol {
-                step,
-                expected,
-                found,
-                ..
-            } => write!(f, "expected {expected} while {step}, but got: {found}"),
-            Error::Cancelled { .. } => f.write_str("the reply was cancelled"),
-        }
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            write!(f, ": {}", plain(&error.to_string()))?;
-            cause = error.source();
-        }
-        Ok(())
-    }
-}
-
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
@@ -358,26 +257,6 @@ impl StdError for Error {
             Error::Incomplete { source, .. } => Some(source.as_deref()?),
             _ => None,
         }
-    }
-}
-
-/// The usual words for the status codes that this protocol knows.
-fn reason(status: u16) -> &'static str {
-    match status {
-        400 => " Bad Request",
-        401 => " Unauthorized",
-        403 => " Forbidden",
-        404 => " Not Found",
-        405 => " Method Not Allowed",
-        410 => " Gone",
-        413 => " Payload Too Large",
-        422 => " Unprocessable Entity",
-        429 => " Too Many Requests",
-        500 => " Internal Server Error",
-        502 => " Bad Gateway",
-        503 => " Service Unavailable",
-        504 => " Gateway Timeout",
-        _ => "",
     }
 }
 
