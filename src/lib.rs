@@ -86,20 +86,8 @@
 //! what was being done.
 //!
 //! An error is displayed as one line, fit for a user. Its cause is not in that line, but in
-//! [`source`](std::error::Error::source):
-//!
-//! ```
-//! use std::error::Error;
-//!
-//! fn described(error: &dyn Error) -> String {
-//!     match error.source() {
-//!         Some(cause) => format!("{error}: {}", described(cause)),
-//!         None => error.to_string(),
-//!     }
-//! }
-//! # let error = h2ogpt::Client::new("localhost").unwrap_err();
-//! # assert!(described(&error).contains("http://"), "{error}");
-//! ```
+//! [`source`](std::error::Error::source). The `Debug` form, `{error:?}`, is the line with all causes:
+//! what a `main` prints that returns the error.
 //!
 //! # Cancelling
 //!

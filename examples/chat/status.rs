@@ -1,6 +1,5 @@
 //! How the program fails: one line on standard error, and an exit status for scripts.
 
-use std::error::Error as _;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -81,9 +80,9 @@ impl Failure {
             Failure::Client(Error::Cancelled { .. })
             | Failure::Interrupted
             | Failure::OutputClosed => {}
-            Failure::Client(error) => say(described(error)),
+            Failure::Client(error) => say(format_args!("{error:?}")),
             Failure::Explained(error, hint) => {
-                say(format_args!("{}; {}", described(error), one_line(hint)));
+                say(format_args!("{error:?}; {}", one_line(hint)));
             }
             Failure::Usage(message) => say(format_args!("{} (see --help)", one_line(message))),
             Failure::Input(message) => say(message),
@@ -148,18 +147,6 @@ fn host(url: &str) -> String {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
     format!("{scheme}://{host}")
-}
-
-/// An error with its causes, in one line.
-fn described(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    one_line(&text)
 }
 
 /// Without anything that steers the terminal.
