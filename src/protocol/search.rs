@@ -120,6 +120,7 @@ impl<R: BufRead + Send + Sync> Search for SearchReader<R> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::event::Event;
     use super::*;
     use std::io::BufReader;
 
@@ -135,10 +136,13 @@ mod tests {
             let mut search =
                 SearchReader::new(BufReader::with_capacity(chunk, RESPONSE.as_bytes()));
             let mut steps = Vec::new();
-            while let Some(Piece::Step(step)) = search.advance().unwrap() {
-                steps.push(json::text_member(&step, "message").unwrap());
+            while let Some(piece) = search.advance().unwrap() {
+                match Event::read(piece) {
+                    Event::WebSearch(step) => steps.push(step.message),
+                    other => panic!("{other:?}"),
+                }
             }
-            assert_eq!(steps, ["A", "B"]);
+            assert_eq!(steps, ["A", "B: é"]);
             assert_eq!(search.result().as_deref(), Some("42"));
         }
     }
