@@ -77,6 +77,8 @@ pub struct Conversation {
     pub(crate) root: Option<Parent>,
     /// The last message, to be tried again.
     pub(crate) last: Option<Message>,
+    /// The id of the message that it was posted to follow, if there are trees.
+    pub(crate) followed: Option<String>,
     /// The service may be at work on a reply that nobody reads any more.
     pub(crate) is_to_stop: bool,
     /// What is left of the response to the last message, whose reply is complete: nothing but
@@ -136,6 +138,7 @@ impl Conversation {
             path,
             root: None,
             last: None,
+            followed: None,
             is_to_stop: false,
             tail: None,
         })

@@ -110,7 +110,7 @@ impl Conversation {
     }
 
     /// Asks for another reply to the last message, in place of the one in the history; with the
-    /// same parameters.
+    /// same parameters. If the service has not taken that message, it is sent anew.
     ///
     /// # Errors
     ///
@@ -121,7 +121,6 @@ impl Conversation {
         let mut message =
             last.ok_or_else(|| Error::configuration("there is no message to retry"))?;
         message.is_retry = true;
-        message.web_search = false;
         Ok(Reply::new(Owner::Borrowed(self), message))
     }
 

@@ -32,6 +32,11 @@ impl Conversation {
         search: Option<BeginSearch>,
         interrupt: &Arc<Interrupt>,
     ) -> Fallible<Stage> {
+        // First, so that it is this message that is tried again, wherever it fails.
+        self.last = Some(message.clone());
+        if !message.is_retry {
+            self.followed = None;
+        }
         // The canceller and the clock of this reply also end the wait for the last response,
         // after which the connection may be another one.
         self.connection.attach(interrupt)?;
@@ -40,7 +45,6 @@ impl Conversation {
             self.connection.release(interrupt);
             return Err(error);
         }
-        self.last = Some(message.clone());
         let searches_first = self.session.dialect().is_some_and(Dialect::searches_first);
         let stage = match search.filter(|_| searches_first) {
             Some(begin) => begin(self, &message.inputs, interrupt).map(Stage::Searching),
@@ -102,8 +106,12 @@ impl Conversation {
         let known = self.session.dialect();
         let parent = match known {
             Some(dialect) if !dialect.has_tree() => None,
-            _ => self.parent(message.is_retry)?,
+            _ => self.parent()?,
         };
+        if let Some(Parent { id, .. }) = &parent {
+            // While that is still the last one, the message was not stored: nothing is replaced.
+            message.is_retry &= self.followed.get_or_insert_with(|| id.clone()) != id;
+        }
         let dialect = known.unwrap_or_else(|| self.session.learn_tree(parent.is_some()));
         message.wants_details = self.session.takes_details();
         let refusal = match self.post(message, dialect, parent.as_ref(), interrupt) {
@@ -170,8 +178,8 @@ impl Conversation {
     }
 
     /// The message to follow, or to replace in a retry; none if the service has no trees.
-    fn parent(&mut self, is_retry: bool) -> Fallible<Option<Parent>> {
-        if let Some(root) = self.root.take().filter(|_| !is_retry) {
+    fn parent(&mut self) -> Fallible<Option<Parent>> {
+        if let Some(root) = self.root.take() {
             return Ok(Some(root));
         }
         let path = format!("/api{}", self.path());

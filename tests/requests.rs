@@ -3,14 +3,16 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
-use h2ogpt::{Client, DEFAULT_MODEL, Error, Message, Parameters};
+use h2ogpt::{Client, DEFAULT_MODEL, Error, Message, Parameters, Step};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use support::client::{Outcome, builder, client, form};
+use support::client::{Outcome, builder, client, form, http};
 use support::flat::{self, PATH, created, requests, service};
 use support::http1::{Request, response};
+use support::listener::lock;
 use support::recording::Recordings;
 use support::replay::Replay;
 use support::server::Server;
@@ -225,6 +227,84 @@ fn a_retry_repeats_the_message_under_its_id_and_asks_for_a_new_answer() {
         assert_eq!(retry, expected);
     }
     assert_eq!(answers.len(), 3);
+}
+
+#[test]
+fn a_retry_in_a_tree_replaces_what_the_history_has_of_the_message() {
+    let last = Arc::new(Mutex::new(["", ""]));
+    let server = service({
+        let last = Arc::clone(&last);
+        move |request| match flat::step(request) {
+            "settings" if request.header("content-type") != Some("application/json") => {
+                Some(response("403 Forbidden", &[], ""))
+            }
+            "message" => Some(response("429 Too Many Requests", &[], "")),
+            "other" if request.path == format!("/api{PATH}") => {
+                let [id, from] = *lock(&last);
+                let root = json!({ "id": "root", "from": "system" });
+                let history = json!({ "messages": [root, { "id": id, "from": from }] });
+                Some(response("200 OK", &[], history.to_string()))
+            }
+            _ => None,
+        }
+    });
+    let mut conversation = client(server.url()).conversation().unwrap();
+    let (root, answer) = (["root", "system"], ["a1", "assistant"]);
+    let message = |id: &str, inputs: Option<&str>, is_retry, web_search| {
+        let mut message = json!({
+            "id": id, "is_retry": is_retry, "is_continue": false, "web_search": web_search,
+            "files": [],
+        });
+        if let Some(inputs) = inputs {
+            message["inputs"] = inputs.into();
+        }
+        message
+    };
+    for (prompt, there, expected) in [
+        (Some("One"), root, message("root", Some("One"), false, true)),
+        (None, root, message("root", Some("One"), false, true)),
+        (None, root, message("root", Some("One"), false, true)),
+        // Taken, and not answered.
+        (
+            None,
+            ["u1", "user"],
+            message("u1", Some("One"), true, false),
+        ),
+        (None, answer, message("a1", None, true, false)),
+        (None, answer, message("a1", None, true, false)),
+        (Some("Two"), answer, message("a1", Some("Two"), false, true)),
+        (None, answer, message("a1", Some("Two"), false, true)),
+        (
+            None,
+            ["u2", "user"],
+            message("u2", Some("Two"), true, false),
+        ),
+        (None, ["a2", "assistant"], message("a2", None, true, false)),
+    ] {
+        *lock(&last) = there;
+        let reply = match prompt {
+            Some(prompt) => conversation.web_search(prompt),
+            None => conversation.retry(),
+        };
+        let refused = Outcome::of(reply).failure;
+        assert_eq!(refused, Some(http(Step::Message, 429, "")));
+        let sent = requests(&server, "message").pop().expect("a message");
+        let sent: Value = serde_json::from_str(&form(&sent.body)["data"]).unwrap();
+        assert_eq!(sent, expected, "{prompt:?} after {there:?}");
+    }
+}
+
+#[test]
+fn a_message_that_was_cancelled_before_it_was_sent_is_the_one_to_be_retried() {
+    let server = plain();
+    let mut conversation = client(server.url()).conversation().unwrap();
+    assert_eq!(Outcome::of(conversation.send("One")).failure, None);
+    let reply = conversation.send("Two").unwrap();
+    reply.canceller().cancel();
+    assert!(Outcome::of(Ok(reply)).failure.is_some());
+    assert_eq!(requests(&server, "message").len(), 1, "nothing was sent");
+    assert_eq!(Outcome::of(conversation.retry()).failure, None);
+    assert_eq!(json(&requests(&server, "message")[1])["inputs"], "Two");
 }
 
 #[test]

@@ -40,7 +40,8 @@
 //!   before, and 403 where the API is hidden.
 //! - A wrong encoding is 500 or 403, and stores nothing.
 //! - A retry names, on flat services, the id of the user's message; on trees that of the answer, and
-//!   then has no `inputs`.
+//!   then has no `inputs`. On trees it must not name what is older than the message: one that was
+//!   refused is no part of the history.
 //! - Ids must be UUIDs. Blank inputs are 500, more than 512 KiB are 413.
 //!
 //! # Stream

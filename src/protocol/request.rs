@@ -103,7 +103,7 @@ impl Message {
             .text("id", &self.id.to_string())
             .text("response_id", &response_id)
             .flag("is_retry", self.is_retry)
-            .flag("web_search", self.web_search);
+            .flag("web_search", self.web_search && !self.is_retry);
         object.end().into_bytes()
     }
 
@@ -136,7 +136,7 @@ impl Message {
             .text("id", &parent.id)
             .flag("is_retry", is_retry)
             .flag("is_continue", false)
-            .flag("web_search", self.web_search)
+            .flag("web_search", self.web_search && !is_retry)
             .member("files", "[]");
         let object = match is_retry && parent.from == From::Assistant {
             true => object,

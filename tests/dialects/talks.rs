@@ -1,10 +1,12 @@
 //! What is said, and what the service remembers of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use h2ogpt::{Event, FinishReason};
 
-use crate::service::Dialect;
+use crate::service::{Dialect, Fault};
 use crate::{Cell, Column, ask, builder, check, history, is_of_2023, service};
 
 const EMOJI: &str = "😀 👩‍👩‍👧 naïve über 日本語 🏳️‍🌈";
@@ -29,6 +31,18 @@ pub fn columns() -> Vec<Column> {
             retry_and_on,
             |_| "goes on from the second try",
         ),
+        Column::new(
+            "retry of what was refused",
+            refused,
+            |_| "as if it had not been",
+        ),
+        Column::new("retry of what was cut", cut, |dialect| {
+            match is_of_2023(dialect) {
+                // They store a message with its answer.
+                true => "as if it had not been",
+                false => "replaced: 4 in the history",
+            }
+        }),
         Column::new("a web search", web_search, |dialect| {
             match is_of_2023(dialect) {
                 true => "2 steps, 0 sources",
@@ -165,6 +179,87 @@ fn retry_and_on(dialect: Dialect) -> Cell {
     ];
     check(history == expected, format!("{history:?}"))?;
     Ok("goes on from the second try".into())
+}
+
+/// Each message is refused twice, or its connection fails, before it is taken; or nobody may ask
+/// for a while what there is to be retried.
+fn refused(dialect: Dialect) -> Cell {
+    let mut faults = vec![
+        ("/conversation/", Fault::Status(429, Some(7))),
+        ("/conversation/", Fault::Reset),
+        ("/conversation/", Fault::Hangup),
+    ];
+    if dialect.is_tree() {
+        faults.push(("/api/conversation/", Fault::Status(429, None)));
+    }
+    for (path, fault) in faults {
+        let left = Arc::new(AtomicUsize::new(0));
+        let service = service(dialect).faults({
+            let (left, fault) = (left.clone(), fault.clone());
+            move |seen| {
+                let one_less = |left: usize| left.checked_sub(1);
+                let is_it = seen.path.starts_with(path);
+                let fails = is_it && left.fetch_update(SeqCst, SeqCst, one_less).is_ok();
+                fails.then(|| fault.clone())
+            }
+        });
+        let service = service.start()?;
+        let mut conversation = builder(&service).build()?.conversation()?;
+        let mut said = Vec::new();
+        for prompt in ["One", "Two", "Three"] {
+            // Where the creation has said what the first one follows, nobody asks.
+            let answer = if path == "/api/conversation/" && prompt == "One" {
+                ask(&mut conversation, prompt)?
+            } else {
+                left.store(2, SeqCst);
+                let first = conversation
+                    .send(prompt)?
+                    .collect::<h2ogpt::Result<String>>();
+                let second = conversation.retry()?.collect::<h2ogpt::Result<String>>();
+                let both = format!("{fault:?}: {first:?}, {second:?}");
+                check(first.is_err() && second.is_err(), both)?;
+                conversation.retry()?.collect::<h2ogpt::Result<_>>()?
+            };
+            said.extend([format!("user: {prompt}"), format!("assistant: {answer}")]);
+        }
+        let history = history(&service, &conversation.keep());
+        check(history == said, format!("{fault:?}: {history:?}"))?;
+    }
+    Ok("as if it had not been".into())
+}
+
+/// The connection breaks in the second answer, or before its first token.
+fn cut(dialect: Dialect) -> Cell {
+    let mut cells = Vec::new();
+    for tokens in [0, 3] {
+        let is_cut = Arc::new(AtomicBool::new(false));
+        let service = service(dialect).faults({
+            let is_cut = is_cut.clone();
+            move |seen| {
+                let is_it = seen.is_message() && is_cut.swap(false, SeqCst);
+                is_it.then_some(Fault::Cut(tokens))
+            }
+        });
+        let service = service.start()?;
+        let mut conversation = builder(&service).build()?.conversation()?;
+        ask(&mut conversation, "One")?;
+        is_cut.store(true, SeqCst);
+        let error = conversation.send("Two")?.find_map(h2ogpt::Result::err);
+        check(error.is_some_and(|error| error.is_retryable()), "not cut")?;
+        let again: String = conversation.retry()?.collect::<h2ogpt::Result<_>>()?;
+        check(again.contains("Before that you said: \"One\"."), &*again)?;
+        let history = history(&service, &conversation.keep());
+        check(
+            history.last() == Some(&format!("assistant: {again}")),
+            format!("{history:?}"),
+        )?;
+        cells.push(match again.ends_with(" This is the second try.") {
+            true => format!("replaced: {} in the history", history.len()),
+            false => "as if it had not been".to_owned(),
+        });
+    }
+    check(cells[0] == cells[1], format!("{cells:?}"))?;
+    Ok(cells.swap_remove(0))
 }
 
 fn web_search(dialect: Dialect) -> Cell {
