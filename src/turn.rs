@@ -128,9 +128,13 @@ impl Conversation {
                 },
                 Some(other),
             ) => {
-                // If this does not help either, the first refusal was about something else.
+                // If this does not help either, the first refusal was about something else, unless
+                // it is the moment that is wrong now.
                 let reply = self.post(message, other, parent.as_ref(), interrupt);
-                let reply = reply.map_err(|_| refusal)?;
+                let reply = reply.map_err(|error| match error.is_retryable() {
+                    true => error,
+                    false => refusal,
+                })?;
                 self.session.learn(other);
                 Ok(reply)
             }

@@ -238,6 +238,43 @@ fn failures_of_todays_servers_have_the_same_exit_status() {
     }
 }
 
+/// A first message is posted as a form, which v0.8 refuses, and then as JSON.
+#[test]
+fn what_the_second_encoding_comes_to_is_told_if_it_may_pass() {
+    let table = [
+        (Fault::Status(429, Some(7)), 5, "again in 7 s"),
+        (Fault::Status(503, None), 4, "503"),
+        (Fault::Reset, 3, "not reached"),
+        (Fault::Delay(Duration::from_secs(60)), 3, "timeout_token"),
+        // Nothing that another time would be different.
+        (Fault::Status(422, None), 4, "500"),
+    ];
+    for first in [None, Some(Fault::Status(403, None))] {
+        for (second, status, word) in &table {
+            let service = Service::builder().dialect(Dialect::V0_8).faults({
+                let (first, second) = (first.clone(), second.clone());
+                move |request| {
+                    let is_json = request.header("content-type") == Some("application/json");
+                    let fault = if is_json {
+                        Some(&second)
+                    } else {
+                        first.as_ref()
+                    };
+                    fault.filter(|_| request.is_message()).cloned()
+                }
+            });
+            let service = service.start().expect("a service");
+            let ended = chat(service.url()).run();
+            let case = format!("{first:?}, then {second:?}: {ended:?}");
+            let is_of_the_first = *word == "500" && first.is_some();
+            let word = if is_of_the_first { "403" } else { word };
+            assert_eq!(ended.status, Some(*status), "{case}");
+            assert!(ended.stderr.contains(word), "{case}");
+            assert_eq!(service.conversations(), 0, "{case}");
+        }
+    }
+}
+
 #[test]
 fn a_service_that_wants_a_login_or_hides_its_api_is_a_refusal() {
     for dialect in [Dialect::V0_5, Dialect::V0_8, Dialect::Main] {
