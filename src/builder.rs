@@ -32,7 +32,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// use std::time::Duration;
 ///
 /// let client = h2ogpt::Client::builder()
-///     .url("https://chat.example.org/chat")
+///     .url("http://localhost:3000/chat")
 ///     .model("mistralai/Mistral-7B-Instruct-v0.1")
 ///     .timeout_token(Duration::from_secs(30))
 ///     .build()?;
@@ -406,7 +406,7 @@ mod tls {
     use ureq::config::ConfigBuilder;
     use ureq::typestate::AgentScope;
 
-    use crate::error::{Error, Fallible, Result};
+    use crate::error::{Error, Fallible};
 
     /// There are none.
     pub(super) enum RootCerts {}
