@@ -34,59 +34,50 @@ pub(crate) enum Update {
 /// Decodes the JSON of any event. What is half a character at the end of a token is left to the
 /// next one.
 pub(crate) fn decode(event: &str, halves: &mut Halves) -> Result<Update, NotJson> {
-    let names = ["type", "token", "generated_text", "details", "error"];
-    let [kind, token, text, details, error] = json::members(event, names)?;
-    Ok(match (kind.and_then(json::content), error) {
-        (Some("stream"), _) => {
-            let content = token.and_then(json::content).map(unpadded);
-            Update::Token(
-                content
-                    .and_then(|content| halves.read(content))
-                    .unwrap_or_default(),
-            )
-        }
-        (Some(kind), _) => line(kind, event),
-        (None, Some(error)) => Update::Error {
+    let names = ["type", "token", "error", "generated_text", "details"];
+    let [kind, token, error, text, details] = json::members(event, names)?;
+    if let Some(kind) = kind.and_then(json::content) {
+        return Ok(match kind {
+            "stream" => Update::Token(read(token.and_then(json::content).map(unpadded), halves)),
+            "finalAnswer" => final_answer(event),
+            "status" => status(event),
+            _ => Update::Event,
+        });
+    }
+    if let Some(error) = error {
+        let kind = json::text_member(event, "error_type");
+        return Ok(Update::Error {
             message: super::message_of(event).unwrap_or_default(),
-            error_type: json::text_member(event, "error_type")
-                .or_else(|| json::text_member(error, "type")),
+            error_type: kind.or_else(|| json::text_member(error, "type")),
             status: number(error, "http_status_code"),
+        });
+    }
+    let token = token.map(|token| piece(token, halves));
+    Ok(match text.and_then(json::text) {
+        Some(text) => Update::Final {
+            text,
+            token: token.unwrap_or_default(),
+            finish_reason: details.and_then(finish_reason),
         },
-        (None, None) => {
-            let piece = token.map(|token| piece(token, halves));
-            match text.and_then(json::text) {
-                Some(text) => Update::Final {
-                    text,
-                    token: piece.unwrap_or_default(),
-                    finish_reason: details.and_then(finish_reason),
-                },
-                None => piece.map_or(Update::Unknown, Update::Token),
-            }
-        }
+        None => token.map_or(Update::Unknown, Update::Token),
     })
 }
 
-/// `{"type":...}`: a line of v0.7 and later.
-fn line(kind: &str, event: &str) -> Update {
-    let text = |name| json::text_member(event, name).unwrap_or_default();
-    match kind {
-        "finalAnswer" => Update::Final {
-            text: text("text"),
-            token: String::new(),
-            finish_reason: (json::member(event, "interrupted") == Some("true"))
-                .then_some(FinishReason::Interrupted),
-        },
-        "status" => status(event),
-        _ => Update::Event,
+/// `{"type":"finalAnswer","text":...,"interrupted":...}`.
+fn final_answer(event: &str) -> Update {
+    let is_interrupted = json::member(event, "interrupted") == Some("true");
+    Update::Final {
+        text: json::text_member(event, "text").unwrap_or_default(),
+        token: String::new(),
+        finish_reason: is_interrupted.then_some(FinishReason::Interrupted),
     }
 }
 
 /// `{"type":"status","status":...}`.
 fn status(event: &str) -> Update {
-    let message = || super::message_of(event).unwrap_or_default();
     match json::text_member(event, "status").as_deref() {
         Some("error") => Update::Error {
-            message: message(),
+            message: super::message_of(event).unwrap_or_default(),
             error_type: None,
             status: number(event, "statusCode"),
         },
@@ -98,15 +89,15 @@ fn status(event: &str) -> Update {
 
 /// The text of `{"text":...,"special":...}`, which is none of the reply if it is special.
 fn piece(token: &str, halves: &mut Halves) -> String {
-    let Ok([Some(text), special]) = json::members(token, ["text", "special"]) else {
-        return String::new();
-    };
-    match special {
-        Some("true") => String::new(),
-        _ => json::content(text)
-            .and_then(|content| halves.read(content))
-            .unwrap_or_default(),
+    match json::members(token, ["text", "special"]) {
+        Ok([Some(text), special]) if special != Some("true") => read(json::content(text), halves),
+        _ => String::new(),
     }
+}
+
+fn read(content: Option<&str>, halves: &mut Halves) -> String {
+    let text = content.and_then(|content| halves.read(content));
+    text.unwrap_or_default()
 }
 
 fn finish_reason(details: &str) -> Option<FinishReason> {
