@@ -137,7 +137,9 @@ impl Drop for Connection {
     fn drop(&mut self) {
         let mut idle = lock(&self.http.idle);
         if idle.len() < MAX_IDLE_AGENTS {
-            idle.extend(self.agent.take());
+            if let Some(agent) = self.agent.take() {
+                idle.push(agent);
+            }
         }
     }
 }

@@ -51,15 +51,12 @@ impl Answer {
         let location: Option<String> = text(header::LOCATION);
         let retry_after = text(header::RETRY_AFTER);
         let mut body = Vec::new();
-        let mut reader = BufReader::new(response.into_body().into_reader());
+        let mut reader = response.into_body().into_reader();
+        let mut chunk = [0; 4096];
         let failure = loop {
-            match reader.fill_buf() {
-                Ok([]) => break None,
-                Ok(chunk) => {
-                    let length = chunk.len();
-                    body.extend_from_slice(chunk);
-                    reader.consume(length);
-                }
+            match reader.read(&mut chunk) {
+                Ok(0) => break None,
+                Ok(length) => body.extend_from_slice(chunk.get(..length).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => break Some(error),
             }
