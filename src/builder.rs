@@ -202,7 +202,8 @@ impl ClientBuilder {
 
     /// Longest wait for the next token, or for the answer to any other request; 120 s by
     /// default. What a server sends to keep the connection alive is no progress. The time that
-    /// passes between two calls of `next` does not count.
+    /// passes between two calls of `next` does not count. A token that is late may be awaited up
+    /// to a sixteenth longer than this, and 1 ms at least.
     pub fn timeout_token(mut self, timeout: Duration) -> Self {
         self.timeouts.token = timeout;
         self

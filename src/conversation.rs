@@ -208,9 +208,9 @@ impl Conversation {
 
     fn finish_response_within(&mut self, longest: Duration) {
         if let Some(mut tail) = self.tail.take() {
-            let interrupt = Arc::default();
+            let interrupt = Arc::new(Interrupt::new(longest));
             if self.connection.attach(&interrupt).is_ok() {
-                interrupt.arm(Instant::now() + longest, "timeout_delete");
+                interrupt.arm(Instant::now() + longest);
                 tail.skip_to_end();
                 self.connection.release(&interrupt);
             }

@@ -1,6 +1,7 @@
 //! Ends a blocked read from outside: by hand, or when its time is up.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,6 +52,9 @@ impl fmt::Debug for Canceller {
     }
 }
 
+/// The clock wakes no more often, however short the longest wait is.
+const SHORTEST_TICK: Duration = Duration::from_millis(1);
+
 /// Why reading was ended from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
@@ -63,10 +67,13 @@ pub(crate) enum Cause {
 ///
 /// Shutting the agent down is what ends a read wherever it hangs: between tokens, within a
 /// chunk's frame, or in trailers. It kills the agent, which is why each conversation has its own.
-#[derive(Default)]
 pub(crate) struct Interrupt {
     state: Mutex<State>,
     changed: Condvar,
+    /// Counts the beginnings and the ends of the reader's waits: odd while it waits. It is all
+    /// that a token changes here; the clock looks at it now and then.
+    waits: AtomicUsize,
+    longest_wait: Duration,
 }
 
 #[derive(Default)]
@@ -74,16 +81,9 @@ struct State {
     /// The agent at work, if there is one.
     agent: Option<Agent>,
     cause: Option<Cause>,
-    deadline: Option<(Instant, &'static str)>,
-    clock: Clock,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Clock {
-    #[default]
-    Stopped,
-    /// A thread sleeps until then, or until it is told otherwise.
-    Sleeping(Option<Instant>),
+    /// When the reply must have ended.
+    deadline: Option<Instant>,
+    has_clock: bool,
 }
 
 impl State {
@@ -98,6 +98,16 @@ impl State {
 }
 
 impl Interrupt {
+    /// `longest_wait` is what a single wait may take.
+    pub(crate) fn new(longest_wait: Duration) -> Self {
+        Interrupt {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            waits: AtomicUsize::new(0),
+            longest_wait,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,17 +123,15 @@ impl Interrupt {
             return Err(cause);
         }
         state.agent = Some(agent.clone());
-        if state.clock == Clock::Stopped {
+        if !state.has_clock {
             let clock = Arc::clone(self);
+            let first = (self.waits.load(Relaxed), Instant::now());
             let thread = thread::Builder::new().name("h2ogpt-clock".into());
             // Without the thread, the agent's own timeouts still bound every single read.
-            if thread
+            state.has_clock = thread
                 .stack_size(64 << 10)
-                .spawn(move || clock.run())
-                .is_ok()
-            {
-                state.clock = Clock::Sleeping(None);
-            }
+                .spawn(move || clock.run(first))
+                .is_ok();
         }
         Ok(())
     }
@@ -132,60 +140,49 @@ impl Interrupt {
     /// whether it is alive.
     pub(crate) fn detach(&self) -> bool {
         let mut state = self.lock();
-        state.deadline = None;
         let alive = state.agent.take().is_some();
         self.changed.notify_all();
         alive
     }
 
-    /// Ends reading at `at`, unless it is told otherwise before.
-    pub(crate) fn arm(&self, at: Instant, setting: &'static str) {
-        let mut state = self.lock();
-        state.deadline = Some((at, setting));
-        // Mostly the deadline is only put off, and the sleeper need not know until it wakes.
-        if matches!(state.clock, Clock::Sleeping(until) if until.is_none_or(|until| at < until)) {
-            self.changed.notify_all();
-        }
+    /// Ends reading at `at`, whether somebody waits or not.
+    pub(crate) fn arm(&self, at: Instant) {
+        self.lock().deadline = Some(at);
+        self.changed.notify_all();
     }
 
-    /// Grants all the time in the world: nobody is waiting.
-    pub(crate) fn disarm(&self) {
-        self.lock().deadline = None;
+    /// The reader begins or ends a wait. There is one reader, so no step is lost.
+    pub(crate) fn step(&self) {
+        let waits = self.waits.load(Relaxed);
+        self.waits.store(waits.wrapping_add(1), Relaxed);
     }
 
     /// Body of the clock's thread, which lives as long as an agent is attached.
-    fn run(&self) {
+    ///
+    /// It takes a wait to begin when it is first seen, with `first` for the wait in which the
+    /// thread was started; so waits may last a tick longer than they should, but no less long.
+    fn run(&self, (mut wait, mut since): (usize, Instant)) {
+        let tick = SHORTEST_TICK.max(self.longest_wait / 16);
         let mut state = self.lock();
         while state.agent.is_some() {
             let now = Instant::now();
-            let left = match state.deadline {
-                Some((at, setting)) if at <= now => {
-                    state.trip(Cause::Timeout(setting));
-                    break;
-                }
-                Some((at, _)) => Some(at.duration_since(now)),
-                None => None,
+            let waits = self.waits.load(Relaxed);
+            if waits != wait || waits.is_multiple_of(2) {
+                (wait, since) = (waits, now);
+            }
+            let token = since + self.longest_wait;
+            let (at, setting) = match state.deadline {
+                Some(reply) if reply < token => (reply, "timeout_reply"),
+                _ => (token, "timeout_token"),
             };
-            state.clock = Clock::Sleeping(left.map(|left| now + left));
-            state = self.sleep(state, left);
-        }
-        state.clock = Clock::Stopped;
-    }
-
-    fn sleep<'a>(
-        &self,
-        state: MutexGuard<'a, State>,
-        left: Option<Duration>,
-    ) -> MutexGuard<'a, State> {
-        match left {
-            Some(left) => {
-                let woken = self.changed.wait_timeout(state, left);
-                woken.unwrap_or_else(PoisonError::into_inner).0
+            if at <= now {
+                state.trip(Cause::Timeout(setting));
+                break;
             }
-            None => {
-                let woken = self.changed.wait(state);
-                woken.unwrap_or_else(PoisonError::into_inner)
-            }
+            let left = at.duration_since(now);
+            let woken = self.changed.wait_timeout(state, tick.min(left));
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
+        state.has_clock = false;
     }
 }

@@ -130,7 +130,8 @@
 //! [`timeout_delete`](ClientBuilder::timeout_delete) (5 s). [`Error::Timeout`] names the one that
 //! was up. A model on a slow machine may need more than 120 s for its first token.
 //!
-//! While a reply is read, one more thread sleeps until its time is up. It ends with the reply.
+//! While a reply is read, one more thread wakes now and then to see whether its time is up. It
+//! ends with the reply.
 //!
 //! # What `Drop` does, and what it cannot do
 //!

@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use crate::conversation::Conversation;
 use crate::error::{Error, Fallible, Result};
-use crate::http::Timeouts;
 use crate::interrupt::{Canceller, Interrupt};
 use crate::parameters::Parameters;
 use crate::protocol::dialect::Dialect;
@@ -42,8 +41,6 @@ pub struct Reply<'c> {
     search: Option<BeginSearch>,
     conversation: Owner<'c>,
     interrupt: Arc<Interrupt>,
-    timeouts: Timeouts,
-    ends: Option<Instant>,
 }
 
 enum State {
@@ -155,9 +152,7 @@ impl<'c> Reply<'c> {
             message: Box::new(message),
             search: None,
             conversation,
-            interrupt: Arc::default(),
-            timeouts,
-            ends: None,
+            interrupt: Arc::new(Interrupt::new(timeouts.token)),
         }
     }
 
@@ -197,25 +192,14 @@ impl<'c> Reply<'c> {
         Canceller::new(Arc::clone(&self.interrupt))
     }
 
-    /// Grants the time for one more token.
-    fn arm(&mut self) {
-        let now = Instant::now();
-        let timeouts = &self.timeouts;
-        let ends = *self.ends.get_or_insert_with(|| now + timeouts.reply);
-        let token = now + timeouts.token;
-        if ends < token {
-            self.interrupt.arm(ends, "timeout_reply");
-        } else {
-            self.interrupt.arm(token, "timeout_token");
-        }
-    }
-
     /// Reads up to the next piece.
     fn read(&mut self) -> Fallible<Option<Piece>> {
         loop {
             match &mut self.state {
                 State::Unsent => {
                     let conversation = self.conversation.get();
+                    let ends = Instant::now() + conversation.connection.timeouts().reply;
+                    self.interrupt.arm(ends);
                     let stage =
                         conversation.take_turn(&mut self.message, self.search, &self.interrupt)?;
                     self.state = match stage {
@@ -275,9 +259,9 @@ impl<'c> Reply<'c> {
         if matches!(self.state, State::Ended { .. }) {
             return None;
         }
-        self.arm();
+        self.interrupt.step();
         let piece = self.read();
-        self.interrupt.disarm();
+        self.interrupt.step();
         match &piece {
             Ok(Some(_)) => {}
             Ok(None) => self.end(End::Complete),

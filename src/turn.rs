@@ -70,8 +70,16 @@ impl Conversation {
     fn give_up(&mut self, interrupt: &Interrupt, error: Box<Error>) -> Box<Error> {
         let cause = interrupt.cause();
         self.connection.release(interrupt);
+        // ureq may notice before the clock does.
+        let is_late = matches!(
+            *error,
+            Error::Timeout {
+                setting: "timeout_token",
+                ..
+            }
+        );
         // The service may have begun, although it has not answered.
-        self.is_to_stop = cause.is_some() && error.step() == Some(Step::Message);
+        self.is_to_stop = (cause.is_some() || is_late) && error.step() == Some(Step::Message);
         match (cause, &*error) {
             // The service has answered in time, only the rest of what it says has not come.
             (None, _) | (Some(Cause::Timeout(_)), Error::Http { .. }) => error,
