@@ -6,48 +6,35 @@
 use super::halves::{Halves, unpadded};
 use super::json::{Read, Reader};
 
-/// A part of a line.
-#[derive(Clone, Copy)]
-enum Part {
-    As(&'static str),
-    Text,
-    Number,
-}
-use Part::{As, Number, Text};
-
-const OF_FLAT_SERVICES: &[Part] = &[
-    As("{\"token\":{\"id\":"),
-    Number,
-    As(",\"text\":"),
-    Text,
-    As(",\"logprob\":"),
-    Number,
-    As(",\"special\":false},\"generated_text\":null,\"details\":null}"),
-];
-const OF_TREE_SERVICES: &[Part] = &[As("{\"type\":\"stream\",\"token\":"), Text, As("}")];
-
 /// The text that a common line adds to the reply; `None` if it is another line.
 pub(crate) fn token(line: &str, halves: &mut Halves) -> Option<String> {
-    let content = match text_of(line, OF_FLAT_SERVICES) {
+    let content = match of_flat_services(line) {
         Ok(content) => content,
-        Err(_) => unpadded(text_of(line, OF_TREE_SERVICES).ok()?),
+        Err(_) => of_tree_services(line)?,
     };
-    halves.read(content)
+    // If this is another line after all, the half that is waited for is still to come.
+    let mut joined = *halves;
+    let text = joined.read(content)?;
+    *halves = joined;
+    Some(text)
 }
 
-/// The text in a line of this form.
-fn text_of<'a>(line: &'a str, form: &[Part]) -> Read<&'a str> {
+fn of_flat_services(line: &str) -> Read<&str> {
     let mut reader = Reader::new(line);
-    let mut text = "";
-    for part in form {
-        match *part {
-            As(written) => reader.written(written)?,
-            Number => reader.number()?,
-            Text => text = reader.text()?,
-        }
-    }
+    reader.written("{\"token\":{\"id\":")?;
+    reader.number()?;
+    reader.written(",\"text\":")?;
+    let text = reader.text()?;
+    reader.written(",\"logprob\":")?;
+    reader.number()?;
+    reader.written(",\"special\":false},\"generated_text\":null,\"details\":null}")?;
     reader.end()?;
     Ok(text)
+}
+
+fn of_tree_services(line: &str) -> Option<&str> {
+    let text = line.strip_prefix("{\"type\":\"stream\",\"token\":\"")?;
+    Some(unpadded(text.strip_suffix("\"}")?))
 }
 
 #[cfg(test)]
@@ -106,5 +93,18 @@ mod tests {
         ] {
             assert_eq!(common(json), None, "{json}");
         }
+    }
+
+    #[test]
+    fn a_line_that_is_not_common_leaves_halves_as_they_are() {
+        let mut halves = Halves::default();
+        halves.read(r"a\ud83d").unwrap();
+        for json in [
+            r#"{"type":"stream","token":"\ude00\ud83d","x":"b"}"#,
+            r#"{"type":"stream","token":"b\x"}"#,
+        ] {
+            assert_eq!(token(json, &mut halves), None, "{json}");
+        }
+        assert_eq!(halves.read(r"\ude00").as_deref(), Some("😀"));
     }
 }

@@ -3,21 +3,22 @@
 //! start of the next. No JSON reader takes a half alone, hence this one.
 
 /// Reads texts one after the other, and joins the halves at their ends.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Halves {
     /// The first half of a character whose second half has not come yet.
     high: Option<u16>,
 }
 
 impl Halves {
-    /// What stands between the quotation marks, with its escapes taken out. A half without its
-    /// other half becomes U+FFFD.
+    /// What stands between the quotation marks, with its escapes taken out; `None` if it is not
+    /// what may stand there. A half without its other half becomes U+FFFD.
     pub(crate) fn read(&mut self, content: &str) -> Option<String> {
         let mut rest = content;
         let mut text = String::with_capacity(rest.len());
-        while let Some((plain, escape)) = rest.split_once('\\') {
+        while let Some(end) = rest.bytes().position(|byte| !is_plain(byte)) {
+            let (plain, escape) = rest.split_at_checked(end)?;
             self.push(&mut text, plain);
-            let mut after = escape.chars();
+            let mut after = escape.strip_prefix('\\')?.chars();
             let c = match after.next()? {
                 'n' => '\n',
                 't' => '\t',
@@ -70,6 +71,11 @@ impl Halves {
             }
         }
     }
+}
+
+/// Whether a byte stands for itself in a text.
+pub(crate) fn is_plain(byte: u8) -> bool {
+    !matches!(byte, b'"' | b'\\' | b'\0'..b' ')
 }
 
 /// The content of a text without NULs at its end, which from v0.9.0 on fill tokens up, so that their
@@ -136,7 +142,7 @@ mod tests {
     #[test]
     fn what_is_no_text_is_refused() {
         for content in [
-            "\\", "\\x", "\\u12", "\\u+123", "\\ud83", "\\uzzzz", "\\ud83é", "\\é",
+            "\"", "a\tb", "\\", "\\x", "\\u12", "\\u+123", "\\ud83", "\\uzzzz", "\\ud83é", "\\é",
         ] {
             assert_eq!(Halves::default().read(content), None, "{content}");
         }

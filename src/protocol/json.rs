@@ -4,7 +4,7 @@
 //! Of its own, as a tree of values takes some 20 kB of code and an allocation for every name and
 //! text, and refuses the half characters that some services send (see [`halves`](super::halves)).
 
-use super::halves::Halves;
+use super::halves::{Halves, is_plain};
 
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 128;
@@ -104,8 +104,8 @@ impl<'a> Reader<'a> {
 
     /// Exactly this, without space around it.
     pub(crate) fn written(&mut self, written: &str) -> Read<()> {
-        let rest = self.json.get(self.at..).unwrap_or_default();
-        match rest.starts_with(written) {
+        let rest = self.json.as_bytes().get(self.at..).unwrap_or_default();
+        match rest.starts_with(written.as_bytes()) {
             true => {
                 self.at += written.len();
                 Ok(())
@@ -200,8 +200,7 @@ impl<'a> Reader<'a> {
         let start = self.at;
         loop {
             let rest = self.json.as_bytes().get(self.at..).unwrap_or_default();
-            let plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | b'\0'..b' ');
-            self.at += rest.iter().take_while(plain).count();
+            self.at += rest.iter().take_while(|&&byte| is_plain(byte)).count();
             match self.next()? {
                 b'"' => break,
                 b'\\' => self.escape()?,
