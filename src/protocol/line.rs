@@ -82,28 +82,24 @@ fn take(chunk: &[u8], line: &mut Vec<u8>, after_cr: &mut bool) -> (usize, bool) 
     *after_cr = false;
     let rest = chunk.get(skipped..).unwrap_or_default();
 
-    let start = line.len();
-    // The standard library's fast search for LF, which cannot fail on a slice. A line that ends
-    // in CR is cut out of what it found.
-    let mut unread = rest;
-    let used = skipped + unread.read_until(b'\n', line).unwrap_or_default();
-    let added = line.get(start..).unwrap_or_default();
+    let end = end_of_line(rest);
+    let length = end.unwrap_or(rest.len());
+    let (added, after) = rest.split_at_checked(length).unwrap_or_default();
+    line.extend_from_slice(added);
+    *after_cr = after.first() == Some(&b'\r');
+    let ended = end.is_some();
+    (skipped + length + usize::from(ended), ended)
+}
 
-    // Without a way out of the loop it is done many bytes at a time.
-    let has_cr = added
-        .iter()
-        .fold(false, |found, &byte| found | (byte == b'\r'));
-    if has_cr {
-        let length = added.iter().take_while(|&&byte| byte != b'\r').count();
-        line.truncate(start + length);
-        *after_cr = true;
-        return (skipped + length + 1, true);
-    }
-    let ended = line.last() == Some(&b'\n');
-    if ended {
-        line.pop();
-    }
-    (used, ended)
+/// Where the first LF or CR is.
+fn end_of_line(bytes: &[u8]) -> Option<usize> {
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let (blocks, _) = bytes.as_chunks::<32>();
+    // Without a way out of a block, all of its bytes are looked at in one step.
+    let has_end = |block: &&[u8; 32]| block.iter().fold(false, |found, byte| found | is_end(byte));
+    let before = 32 * blocks.iter().take_while(|block| !has_end(block)).count();
+    let rest = bytes.get(before..)?;
+    Some(before + rest.iter().position(is_end)?)
 }
 
 #[cfg(test)]
