@@ -213,10 +213,10 @@ impl<'c> Reply<'c> {
                 },
                 State::Reading(tokens) => {
                     let is_first = tokens.text().is_empty();
-                    let piece = tokens.next_piece().transpose()?;
-                    return match self.is_echo(is_first) {
+                    let piece = tokens.next_piece();
+                    return match piece.is_ok() && self.is_echo(is_first) {
                         true => Err(self.end_with_echo()),
-                        false => Ok(piece),
+                        false => piece,
                     };
                 }
                 State::Ended { .. } => return Ok(None),
@@ -255,9 +255,9 @@ impl<'c> Reply<'c> {
                 .is_some_and(Dialect::fails_by_repeating)
     }
 
-    fn next_piece(&mut self) -> Option<Fallible<Piece>> {
+    fn next_piece(&mut self) -> Fallible<Option<Piece>> {
         if matches!(self.state, State::Ended { .. }) {
-            return None;
+            return Ok(None);
         }
         self.interrupt.step();
         let piece = self.read();
@@ -270,7 +270,7 @@ impl<'c> Reply<'c> {
                 _ => End::Broken,
             }),
         }
-        piece.transpose()
+        piece
     }
 
     /// Leaves a reply whose text is what was said before its end.
@@ -357,7 +357,7 @@ impl Iterator for Events<'_, '_> {
     type Item = Result<Event>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let piece = self.reply.next_piece()?;
+        let piece = self.reply.next_piece().transpose()?;
         Some(piece.map(Event::read).map_err(Error::from))
     }
 }

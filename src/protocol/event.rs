@@ -55,12 +55,13 @@ impl Event {
 
 /// The next token of what `next_piece` yields, passing over all else.
 pub(crate) fn next_token(
-    mut next_piece: impl FnMut() -> Option<Fallible<Piece>>,
+    mut next_piece: impl FnMut() -> Fallible<Option<Piece>>,
 ) -> Option<Result<String>> {
     loop {
-        match next_piece()? {
-            Ok(Piece::Token(token)) => return Some(Ok(token)),
-            Ok(_) => {}
+        match next_piece() {
+            Ok(Some(Piece::Token(token))) => return Some(Ok(token)),
+            Ok(Some(_)) => {}
+            Ok(None) => return None,
             Err(error) => return Some(Err(*error)),
         }
     }

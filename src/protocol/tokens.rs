@@ -114,9 +114,9 @@ impl<R: BufRead> Tokens<R> {
         (self.lines.into_inner(), self.text)
     }
 
-    /// Reads up to the next piece; `None` when the reply is complete.
+    /// Reads up to the next piece.
     fn advance(&mut self) -> Fallible<Option<Piece>> {
-        while self.state != State::Complete {
+        while !matches!(self.state, State::Complete | State::Failed) {
             let limit = MAX_LINE.saturating_add(self.text.len().saturating_mul(6));
             let mut line = std::mem::take(&mut self.line);
             let piece = match self.lines.read(&mut line, limit) {
@@ -130,8 +130,8 @@ impl<R: BufRead> Tokens<R> {
                 }),
             };
             self.line = line;
-            if let Some(piece) = piece? {
-                return Ok(Some(piece));
+            if !matches!(piece, Ok(None)) {
+                return piece;
             }
         }
         Ok(None)
@@ -282,16 +282,11 @@ fn token(piece: String) -> Option<Piece> {
 
 impl<R: BufRead> Tokens<R> {
     /// The next piece, text or not; `None` when the reply is complete, and after an error.
-    pub(crate) fn next_piece(&mut self) -> Option<Fallible<Piece>> {
-        if self.state == State::Failed {
-            return None;
-        }
-        self.advance()
-            .map_err(|error| {
-                self.state = State::Failed;
-                error.with_partial(&self.text)
-            })
-            .transpose()
+    pub(crate) fn next_piece(&mut self) -> Fallible<Option<Piece>> {
+        self.advance().map_err(|error| {
+            self.state = State::Failed;
+            error.with_partial(&self.text)
+        })
     }
 }
 
