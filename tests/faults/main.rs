@@ -24,9 +24,12 @@ use support::tls::Identity;
 
 /// Whether the client was built with TLS.
 const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
-/// The timeouts of every row; the second is the slack that the tests grant.
+/// The timeouts that rows wait for; the second is the slack that the tests grant.
 const SECOND: Duration = Duration::from_secs(1);
 const TIMEOUT_REPLY: Duration = Duration::from_secs(2);
+/// What more TLS may take where that is not what is tested: with some libraries each connection
+/// reads all certificates of the system first, which takes seconds where many do so at once.
+const HANDSHAKE: Duration = Duration::from_secs(20);
 /// More than a client ever has to take before it gives up: 4 MiB of a line, and what the sockets
 /// on both sides hold.
 const MOST_TAKEN: usize = 24 << 20;
@@ -59,15 +62,47 @@ impl Observed {
     }
 }
 
-fn client(url: &str, identity: Option<&Identity>) -> Client {
+/// How long a client waits.
+struct Limits {
+    connect: Duration,
+    token: Duration,
+    reply: Duration,
+    delete: Duration,
+}
+
+impl Limits {
+    /// What every row can be tested with.
+    const SHORT: Limits = Limits {
+        connect: SECOND,
+        token: SECOND,
+        reply: TIMEOUT_REPLY,
+        delete: SECOND,
+    };
+
+    /// So much longer where no row waits for the limit.
+    fn patient(row: &Row, patience: Duration) -> Limits {
+        let mut limits = Limits::SHORT;
+        limits.connect += patience;
+        if row.bounds.0.is_zero() {
+            limits.token += patience;
+            limits.reply += patience;
+        }
+        if !row.lacks_delete() {
+            limits.delete += patience;
+        }
+        limits
+    }
+}
+
+fn client(url: &str, identity: Option<&Identity>, limits: &Limits) -> Client {
     let mut builder = Client::builder()
         .url(url)
         .no_proxy()
         .model("model")
-        .timeout_connect(SECOND)
-        .timeout_token(SECOND)
-        .timeout_reply(TIMEOUT_REPLY)
-        .timeout_delete(SECOND);
+        .timeout_connect(limits.connect)
+        .timeout_token(limits.token)
+        .timeout_reply(limits.reply)
+        .timeout_delete(limits.delete);
     if let Some(identity) = identity {
         builder = builder.root_certificates(identity.ca_pem());
     }
@@ -186,7 +221,9 @@ fn run(row: Row, identity: Option<&Identity>) -> (String, Vec<String>) {
         Some(identity) => Server::start_tls(identity, handler),
         None => Server::start(handler),
     };
-    let observed = live(&client(&server.url(), identity), &row);
+    let patience = identity.map_or(Duration::ZERO, |_| HANDSHAKE);
+    let limits = Limits::patient(&row, patience);
+    let observed = live(&client(&server.url(), identity, &limits), &row);
     let requests = server.requests();
     let deletes = requests.iter().filter(|r| r.method == "DELETE").count();
     let taken = taken.load(Ordering::Relaxed);
@@ -197,7 +234,7 @@ fn run(row: Row, identity: Option<&Identity>) -> (String, Vec<String>) {
             problems.push(format!("{:?}, {}: {what}", row.at, row.name));
         }
     };
-    let (from, to) = row.bounds;
+    let (from, to) = (row.bounds.0, row.bounds.1 + patience);
     let (elapsed, leaving) = (observed.elapsed, observed.leaving);
     expect(
         observed.outcome == row.outcome,
@@ -221,9 +258,13 @@ fn run(row: Row, identity: Option<&Identity>) -> (String, Vec<String>) {
         elapsed + Duration::from_millis(50) >= from && elapsed <= to,
         format!("after {elapsed:?} instead of {from:?} to {to:?}"),
     );
-    expect(leaving <= 2 * SECOND, format!("left after {leaving:?}"));
     expect(
-        deletes == row.deletes,
+        leaving <= 2 * SECOND + patience,
+        format!("left after {leaving:?}"),
+    );
+    expect(
+        // In the short time for a DELETE that is not answered, its connection may not be there yet.
+        deletes == row.deletes || (row.dead && deletes == 0 && !patience.is_zero()),
         format!("{deletes} times DELETE instead of {}", row.deletes),
     );
     expect(

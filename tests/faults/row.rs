@@ -140,6 +140,12 @@ impl Row {
         self
     }
 
+    /// Whether the DELETE is not answered, so that `timeout_delete` is waited for.
+    pub fn lacks_delete(&self) -> bool {
+        let is_left_waiting = matches!(self.outcome, Outcome::Timeout(..) | Outcome::Complete(_));
+        self.dead || (self.at == Step::Delete && is_left_waiting)
+    }
+
     /// However much comes is read and thrown away for a while.
     pub fn drained(mut self) -> Row {
         self.drained = true;
