@@ -1,8 +1,8 @@
 //! What can be chosen about a client, and what is refused before anything is sent.
 
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use std::{env, fmt};
 
 use serde_json::Value;
 use ureq::Proxy;
@@ -122,7 +122,8 @@ impl ClientBuilder {
     /// `socks5://`, where it is looked up here.
     ///
     /// By default the environment says it: the first of `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`
-    /// (or in lower case) is used for every service but those in `NO_PROXY`, also on loopback.
+    /// (or in lower case) is used for every service but those in `NO_PROXY`, also on loopback. If
+    /// none of those that are set can be read, [`build`](ClientBuilder::build) refuses that.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         let proxy = proxy(&url.into());
         self.proxy = self.checked(proxy).map(Some);
@@ -291,6 +292,9 @@ impl ClientBuilder {
             };
             tls::configure(config, roots).build()
         };
+        if self.proxy.is_none() && Proxy::try_from_env().is_none() {
+            refuse_unreadable_proxies()?;
+        }
         let roots = match self.roots {
             None => Roots::new(config(None), None),
             Some(own) => Roots::new(config(Some(own)), Some(config(None))),
@@ -331,6 +335,28 @@ impl Timeouts {
         }
         Ok(self)
     }
+}
+
+/// Refuses a proxy of the environment that ureq could not read, as ureq would do without: who
+/// relies on a proxy must not be without one. It may hold a password: it is not repeated.
+fn refuse_unreadable_proxies() -> Fallible<()> {
+    // Those of ureq, in its order.
+    const NAMES: &[&str] = &[
+        "ALL_PROXY",
+        "all_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+    ];
+    for name in NAMES {
+        if env::var_os(name).is_some_and(|value| !value.is_empty()) {
+            return Err(Error::configuration(&format!(
+                "bad proxy URL in the environment variable {name}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Checks what ureq would ignore or panic on. The URL may hold a password: it is not repeated.

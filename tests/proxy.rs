@@ -3,6 +3,7 @@
 mod support;
 
 use std::error::Error as _;
+use std::ffi::OsString;
 
 use h2ogpt::{Client, Error};
 
@@ -328,11 +329,81 @@ fn what_the_environment_says_is_used_unless_something_else_is_chosen() {
 }
 
 #[test]
+fn a_proxy_of_the_environment_that_cannot_be_read_is_not_done_without() {
+    let service = Server::start(script::replies(&["Hello"]));
+    let chat = || Program::chat().args(["-u", &service.url(), "-m", "model", "Hi"]);
+    let ask = || Program::ask().env("H2OGPT_URL", service.url()).arg("Hi");
+    let mut values: Vec<OsString> = [
+        "foo://bar",
+        "ftp://ada:s3cret@host:1",
+        "http://",
+        "a b",
+        " ",
+    ]
+    .map(OsString::from)
+    .into();
+    #[cfg(unix)]
+    values.push(std::os::unix::ffi::OsStringExt::from_vec(vec![b'h', 0xff]));
+    for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"] {
+        for name in [name, &name.to_lowercase()] {
+            for value in &values {
+                for (program, status) in [(chat(), 2), (ask(), 1)] {
+                    let ended = program.env(name, value).run();
+                    let case = format!("{name}={value:?}: {ended:?}");
+                    assert_eq!((ended.status, &*ended.stdout), (Some(status), ""), "{case}");
+                    // Some systems do not tell the two cases apart.
+                    let said = ended.stderr.to_uppercase();
+                    assert!(said.contains(&name.to_uppercase()), "{case}");
+                    for secret in ["s3cret", "foo", "a b"] {
+                        assert!(!ended.stderr.contains(secret), "{case}");
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(service.connections(), 0);
+}
+
+#[test]
+fn a_proxy_of_the_environment_that_cannot_be_read_does_no_harm_beside_another_choice() {
+    let service = Server::start(script::replies(&["Hello"]));
+    let proxy = Proxy::start(Protocol::Http);
+    let chat = || Program::chat().args(["-u", &service.url(), "-m", "model", "Hi"]);
+    let bad = || chat().env("ALL_PROXY", "foo://bar");
+    let table = [
+        (
+            "one that can be read",
+            bad().env("HTTP_PROXY", proxy.url()),
+            1,
+        ),
+        ("--proxy", bad().args(["--proxy", &proxy.url()]), 1),
+        (
+            "empty",
+            chat().env("ALL_PROXY", "").env("http_proxy", ""),
+            0,
+        ),
+    ];
+    for (case, program, expected) in table {
+        let before = proxy.tunnels().len();
+        let ended = program.run();
+        let output = (ended.status, &*ended.stdout);
+        assert_eq!(output, (Some(0), "Hello\n"), "{case}: {ended:?}");
+        assert_eq!(proxy.tunnels().len() - before, expected, "{case}");
+    }
+}
+
+#[test]
 fn the_demonstration_knows_no_proxy() {
     let proxy = Proxy::start(Protocol::Http);
-    for variable in ["HTTP_PROXY", "ALL_PROXY", "http_proxy"] {
+    let url = proxy.url();
+    for (variable, value) in [
+        ("HTTP_PROXY", &*url),
+        ("ALL_PROXY", &url),
+        ("http_proxy", &url),
+        ("ALL_PROXY", "foo://bar"),
+    ] {
         let program = Program::chat().args(["--demo", "Hi"]);
-        let ended = program.env(variable, proxy.url()).run();
+        let ended = program.env(variable, value).run();
         assert_eq!(ended.status, Some(0), "{variable}: {ended:?}");
         assert!(
             ended.stdout.contains("You said: \"Hi\"."),
