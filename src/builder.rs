@@ -5,8 +5,8 @@ use std::time::Duration;
 use std::{env, fmt};
 
 use serde_json::Value;
-use ureq::Proxy;
 use ureq::config::Config;
+use ureq::{Proxy, ProxyProtocol};
 
 use crate::client::Client;
 use crate::cookies::Jar;
@@ -20,6 +20,8 @@ use crate::session::Session;
 const BUFFER_SIZE: usize = 16 << 10;
 /// The servers close a connection that was idle for 5 s.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
+/// Whether this crate was built with TLS.
+const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
 /// Longer than anybody waits, and short enough to be added to any point in time.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -123,7 +125,7 @@ impl ClientBuilder {
     ///
     /// By default the environment says it: the first of `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`
     /// (or in lower case) is used for every service but those in `NO_PROXY`, also on loopback. If
-    /// none of those that are set can be read, [`build`](ClientBuilder::build) refuses that.
+    /// none of those that are set can be used, [`build`](ClientBuilder::build) refuses that.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         let proxy = proxy(&url.into());
         self.proxy = self.checked(proxy).map(Some);
@@ -292,8 +294,8 @@ impl ClientBuilder {
             };
             tls::configure(config, roots).build()
         };
-        if self.proxy.is_none() && Proxy::try_from_env().is_none() {
-            refuse_unreadable_proxies()?;
+        if self.proxy.is_none() && Proxy::try_from_env().filter(is_usable).is_none() {
+            refuse_unusable_proxies()?;
         }
         let roots = match self.roots {
             None => Roots::new(config(None), None),
@@ -337,9 +339,14 @@ impl Timeouts {
     }
 }
 
+/// Whether ureq talks to it as it should: without TLS, it sends the password in the clear.
+fn is_usable(proxy: &Proxy) -> bool {
+    HAS_TLS || proxy.protocol() != ProxyProtocol::Https
+}
+
 /// Refuses a proxy of the environment that ureq could not read, as ureq would do without: who
 /// relies on a proxy must not be without one. It may hold a password: it is not repeated.
-fn refuse_unreadable_proxies() -> Fallible<()> {
+fn refuse_unusable_proxies() -> Fallible<()> {
     // Those of ureq, in its order.
     const NAMES: &[&str] = &[
         "ALL_PROXY",
@@ -352,7 +359,7 @@ fn refuse_unreadable_proxies() -> Fallible<()> {
     for name in NAMES {
         if env::var_os(name).is_some_and(|value| !value.is_empty()) {
             return Err(Error::configuration(&format!(
-                "bad proxy URL in the environment variable {name}"
+                "unusable proxy URL in the environment variable {name}"
             )));
         }
     }
@@ -371,9 +378,7 @@ fn proxy(url: &str) -> Fallible<Proxy> {
     if authority.host().is_empty() {
         return Err(bad("it has no host"));
     }
-    if scheme.eq_ignore_ascii_case("https")
-        && !cfg!(any(feature = "rustls", feature = "native-tls"))
-    {
+    if scheme.eq_ignore_ascii_case("https") && !HAS_TLS {
         return Err(bad(
             "https needs the feature `rustls` or `native-tls` of h2ogpt",
         ));

@@ -365,6 +365,21 @@ fn a_proxy_of_the_environment_that_cannot_be_read_is_not_done_without() {
 }
 
 #[test]
+fn a_proxy_of_the_environment_that_wants_tls_gets_no_password_without() {
+    if HAS_TLS {
+        return;
+    }
+    let proxy = Proxy::start_with_credentials(Protocol::Http, USER, "s3cret");
+    let url = proxy.url_with(USER, "s3cret").replace("http:", "https:");
+    let program = Program::chat().args(["-u", "http://chat.test", "-m", "model", "Hi"]);
+    let ended = program.env("HTTPS_PROXY", url).run();
+    assert_eq!((ended.status, &*ended.stdout), (Some(2), ""), "{ended:?}");
+    assert!(ended.stderr.contains("HTTPS_PROXY"), "{ended:?}");
+    assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
+    assert_eq!(proxy.connections(), 0);
+}
+
+#[test]
 fn a_proxy_of_the_environment_that_cannot_be_read_does_no_harm_beside_another_choice() {
     let service = Server::start(script::replies(&["Hello"]));
     let proxy = Proxy::start(Protocol::Http);
