@@ -139,6 +139,12 @@ proptest! {
             _ => Err(NotJson::Invalid),
         });
         let theirs = serde_json::from_str::<Value>(&json).map(drop);
+        // Of an escape it needs all four digits before it looks at the first.
+        let is_cut = json.rfind("\\u").is_some_and(|at| json.len() - at < 6);
+        if is_cut && theirs.as_ref().is_err_and(serde_json::Error::is_eof) {
+            prop_assert!(ours.is_err());
+            return Ok(());
+        }
         prop_assert_eq!(ours, theirs.map_err(|error| match error.is_eof() {
             true => NotJson::Unfinished,
             false => NotJson::Invalid,
