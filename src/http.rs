@@ -136,10 +136,10 @@ pub(crate) struct Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         let mut idle = lock(&self.http.idle);
-        if idle.len() < MAX_IDLE_AGENTS {
-            if let Some(agent) = self.agent.take() {
-                idle.push(agent);
-            }
+        if idle.len() < MAX_IDLE_AGENTS
+            && let Some(agent) = self.agent.take()
+        {
+            idle.push(agent);
         }
     }
 }
