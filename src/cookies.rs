@@ -118,50 +118,39 @@ fn is_whole_number(value: &str) -> bool {
 
 /// An HTTP date, such as `Sun, 21 Nov 2027 02:42:35 GMT`, also with dashes.
 pub(crate) fn date(text: &str) -> Option<SystemTime> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
+    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     let (_, text) = text.split_once(',')?;
     let mut parts = text.split([' ', '-']).filter(|part| !part.is_empty());
-    let day: u64 = parts
-        .next()?
-        .parse()
-        .ok()
-        .filter(|day| (1..=31).contains(day))?;
-    let month = parts.next()?;
-    let month = MONTHS
-        .iter()
-        .position(|known| known.eq_ignore_ascii_case(month))?;
-    let year: u64 = parts.next()?.parse().ok()?;
-    let year = match year {
-        0..=69 => year + 2000,
-        70..=99 => year + 1900,
-        1970..=9999 => year,
+    let number = |text: Option<&str>| text?.parse::<u64>().ok();
+    let day = number(parts.next()).filter(|day| (1..=31).contains(day))?;
+    let month = parts.next()?.as_bytes();
+    let mut months = MONTHS.chunks(3);
+    let month = months.position(|known| known.eq_ignore_ascii_case(month))?;
+    let year = match number(parts.next())? {
+        year @ 0..=69 => year + 2000,
+        year @ 70..=99 => year + 1900,
+        year @ 1970..=9999 => year,
         _ => return None,
     };
-    let mut time = parts.next()?.split(':').map(str::parse::<u64>);
-    let (hour, minute, second) = (time.next()?.ok()?, time.next()?.ok()?, time.next()?.ok()?);
+    let mut time = parts.next()?.split(':');
+    let mut next = || number(time.next());
+    let (hour, minute, second) = (next()?, next()?, next()?);
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let days = days_before_year(year) + days_before_month(year, month) + day - 1;
-    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+    let seconds = ((days(year, month as u64, day) * 24 + hour) * 60 + minute) * 60 + second;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// Days from the first of January 1970 to that of `year`.
-fn days_before_year(year: u64) -> u64 {
-    let leap_days = |year: u64| year / 4 - year / 100 + year / 400;
-    (year - 1970) * 365 + leap_days(year - 1) - leap_days(1969)
-}
-
-fn days_before_month(year: u64, month: usize) -> u64 {
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let february = 28 + u64::from(leap);
-    [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-        .iter()
-        .take(month)
-        .sum()
+/// Days since the first of January 1970, `month` counted from 0. Taken to begin in March, a year has
+/// its leap day at its end.
+fn days(year: u64, month: u64, day: u64) -> u64 {
+    let (year, month) = match month {
+        0 | 1 => (year - 1, month + 10),
+        _ => (year, month - 2),
+    };
+    let leap_days = year / 4 - year / 100 + year / 400;
+    year * 365 + leap_days + (month * 153 + 2) / 5 + day - 719_469
 }
 
 #[cfg(test)]
