@@ -1,29 +1,24 @@
 //! What can be chosen about a client, and what is refused before anything is sent.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use std::{env, fmt};
 
 use serde_json::Value;
-use ureq::config::Config;
-use ureq::{Proxy, ProxyProtocol};
+use ureq::Proxy;
 
+use crate::agents::{Agents, Setup};
 use crate::client::Client;
 use crate::cookies::Jar;
 use crate::error::{Error, Fallible, Result};
-use crate::http::{Exchange, Http, Observer, Roots, Timeouts};
-use crate::origin::{self, DEFAULT_URL, Origin};
+use crate::exchange::{Exchange, Observer};
+use crate::http::Http;
+use crate::origin::{DEFAULT_URL, Origin};
 use crate::parameters::{Encoded, Parameters};
+use crate::proxy;
 use crate::session::Session;
-
-/// ureq's own size costs 266 kB a stream; this is enough for any header that is borne.
-const BUFFER_SIZE: usize = 16 << 10;
-/// The servers close a connection that was idle for 5 s.
-const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
-/// Whether this crate was built with TLS.
-const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
-/// Longer than anybody waits, and short enough to be added to any point in time.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+use crate::timeouts::Timeouts;
+use crate::tls;
 
 /// Everything that can be chosen about a [`Client`]; from [`Client::builder`].
 ///
@@ -127,7 +122,7 @@ impl ClientBuilder {
     /// (or in lower case) is used for every service but those in `NO_PROXY`, also on loopback. If
     /// none of those that are set can be used, [`build`](ClientBuilder::build) refuses that.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        let proxy = proxy(&url.into());
+        let proxy = proxy::parse(&url.into());
         self.proxy = self.checked(proxy).map(Some);
         self
     }
@@ -267,44 +262,19 @@ impl ClientBuilder {
             ));
         }
         let timeouts = self.timeouts.checked()?;
-        // How ureq is to behave, for every agent that trusts these root certificates, or else the
-        // default ones.
-        let config = |roots| {
-            let config = Config::builder()
-                .http_status_as_error(false)
-                .max_redirects(0)
-                .max_redirects_will_error(false)
-                .user_agent(&*self.user_agent)
-                .accept_encoding("identity")
-                .input_buffer_size(BUFFER_SIZE)
-                .output_buffer_size(BUFFER_SIZE)
-                // With more than that, a full buffer would look like the end of the connection.
-                .max_response_header_size(BUFFER_SIZE - 1)
-                .max_idle_age(MAX_IDLE_AGE)
-                .timeout_connect(Some(timeouts.connect))
-                // With a bound on it, a look-up costs a thread, and an address needs none.
-                .timeout_resolve(origin.host_is_name().then_some(timeouts.connect))
-                .timeout_send_request(Some(timeouts.token))
-                .timeout_send_body(Some(timeouts.token))
-                .timeout_recv_response(Some(timeouts.token))
-                .timeout_recv_body(Some(timeouts.token));
-            let config = match &self.proxy {
-                Some(proxy) => config.proxy(proxy.clone()),
-                None => config,
-            };
-            tls::configure(config, roots).build()
-        };
-        if self.proxy.is_none() && Proxy::try_from_env().filter(is_usable).is_none() {
-            refuse_unusable_proxies()?;
+        if self.proxy.is_none() {
+            proxy::check_environment()?;
         }
-        let roots = match self.roots {
-            None => Roots::new(config(None), None),
-            Some(own) => Roots::new(config(Some(own)), Some(config(None))),
+        let setup = Setup {
+            user_agent: &self.user_agent,
+            proxy: &self.proxy,
+            timeouts,
+            looks_up: origin.host_is_name(),
         };
         let http = Http {
             origin,
             timeouts,
-            roots,
+            agents: Agents::new(&setup, self.roots),
             cookies: Mutex::new(self.cookies),
             observer: self.observer,
             idle: Mutex::new(Vec::new()),
@@ -318,142 +288,6 @@ impl ClientBuilder {
             share_with_model_authors: self.share_with_model_authors,
             known: Mutex::default(),
         }))
-    }
-}
-
-impl Timeouts {
-    fn checked(mut self) -> Fallible<Timeouts> {
-        for (name, timeout) in [
-            ("timeout_connect", &mut self.connect),
-            ("timeout_token", &mut self.token),
-            ("timeout_reply", &mut self.reply),
-            ("timeout_delete", &mut self.delete),
-        ] {
-            if timeout.is_zero() {
-                let message = format!("{name} must be longer than nothing");
-                return Err(Error::configuration(&message));
-            }
-            *timeout = LONGEST.min(*timeout);
-        }
-        Ok(self)
-    }
-}
-
-/// Whether ureq talks to it as it should: without TLS, it sends the password in the clear.
-fn is_usable(proxy: &Proxy) -> bool {
-    HAS_TLS || proxy.protocol() != ProxyProtocol::Https
-}
-
-/// Refuses a proxy of the environment that ureq could not read, as ureq would do without: who
-/// relies on a proxy must not be without one. It may hold a password: it is not repeated.
-fn refuse_unusable_proxies() -> Fallible<()> {
-    // Those of ureq, in its order.
-    const NAMES: &[&str] = &[
-        "ALL_PROXY",
-        "all_proxy",
-        "HTTPS_PROXY",
-        "https_proxy",
-        "HTTP_PROXY",
-        "http_proxy",
-    ];
-    for name in NAMES {
-        if env::var_os(name).is_some_and(|value| !value.is_empty()) {
-            return Err(Error::configuration(&format!(
-                "unusable proxy URL in the environment variable {name}"
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Checks what ureq would ignore or panic on. The URL may hold a password: it is not repeated.
-fn proxy(url: &str) -> Fallible<Proxy> {
-    let bad = |why: &str| Error::configuration(&format!("bad proxy URL: {why}"));
-    let expected = "it does not have the form http://user:password@host:port, \
-                    with http, https, socks5 or socks5h";
-    let uri: ureq::http::Uri = url.trim().parse().map_err(|_| bad(expected))?;
-    let scheme = uri.scheme_str().ok_or_else(|| bad(expected))?;
-    let authority = uri.authority().ok_or_else(|| bad(expected))?;
-    origin::port(authority).map_err(bad)?;
-    if authority.host().is_empty() {
-        return Err(bad("it has no host"));
-    }
-    if scheme.eq_ignore_ascii_case("https") && !HAS_TLS {
-        return Err(bad(
-            "https needs the feature `rustls` or `native-tls` of h2ogpt",
-        ));
-    }
-    Proxy::new(url.trim()).map_err(|_| bad(expected))
-}
-
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-mod tls {
-    use ureq::config::ConfigBuilder;
-    pub(super) use ureq::tls::RootCerts;
-    use ureq::tls::{PemItem, TlsConfig, TlsProvider, parse_pem};
-    use ureq::typestate::AgentScope;
-
-    use crate::error::{Error, Fallible};
-
-    /// Sets what ureq does not derive from its features: it would panic, or ignore the platform.
-    pub(super) fn configure(
-        config: ConfigBuilder<AgentScope>,
-        roots: Option<RootCerts>,
-    ) -> ConfigBuilder<AgentScope> {
-        let provider = if cfg!(feature = "rustls") {
-            TlsProvider::Rustls
-        } else {
-            TlsProvider::NativeTls
-        };
-        let is_mozillas = cfg!(all(feature = "rustls", not(feature = "platform-verifier")));
-        let roots = roots.unwrap_or(match is_mozillas {
-            true => RootCerts::WebPki,
-            false => RootCerts::PlatformVerifier,
-        });
-        let tls = TlsConfig::builder().provider(provider).root_certs(roots);
-        config.tls_config(tls.build())
-    }
-
-    pub(super) fn roots(pem: &[u8]) -> Fallible<RootCerts> {
-        let mut certificates = Vec::new();
-        for item in parse_pem(pem) {
-            let item = item.map_err(|error| {
-                Error::configuration(&format!("the root certificates are no PEM: {error}"))
-            })?;
-            if let PemItem::Certificate(certificate) = item {
-                certificates.push(certificate);
-            }
-        }
-        if certificates.is_empty() {
-            return Err(Error::configuration(
-                "there is no certificate among the root certificates",
-            ));
-        }
-        Ok(RootCerts::from(certificates))
-    }
-}
-
-#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-mod tls {
-    use ureq::config::ConfigBuilder;
-    use ureq::typestate::AgentScope;
-
-    use crate::error::{Error, Fallible};
-
-    /// There are none.
-    pub(super) enum RootCerts {}
-
-    pub(super) fn configure(
-        config: ConfigBuilder<AgentScope>,
-        _: Option<RootCerts>,
-    ) -> ConfigBuilder<AgentScope> {
-        config
-    }
-
-    pub(super) fn roots(_: &[u8]) -> Fallible<RootCerts> {
-        Err(Error::configuration(
-            "root certificates need the feature `rustls` or `native-tls` of h2ogpt",
-        ))
     }
 }
 

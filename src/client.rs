@@ -106,10 +106,8 @@ impl Client {
                 "there is no message with any text in it",
             ));
         }
-        Ok(Reply::of_its_own(
-            self.conversation()?,
-            format_prompt(messages),
-        )?)
+        let conversation = self.conversation()?;
+        Ok(conversation.into_reply(format_prompt(messages))?)
     }
 }
 

@@ -2,90 +2,32 @@
 //!
 //! The only place where requests are made.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::Agent;
-use ureq::config::Config;
 use ureq::http::{HeaderValue, Method, Uri, header};
 
+use crate::agents::{Agents, is_untrusted};
 use crate::cookies::Jar;
-use crate::error::{Error, Fallible, Step};
+use crate::error::{Fallible, Step};
+use crate::exchange::{Exchange, Observer};
 use crate::interrupt::Interrupt;
 use crate::origin::Origin;
-use crate::plain::mentions;
 use crate::response::{Answer, Limit, Stream, failed, interrupted};
+use crate::timeouts::Timeouts;
 
 /// How many unused agents, each with its open connection, a client keeps.
 const MAX_IDLE_AGENTS: usize = 16;
-
-/// How long things may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timeouts {
-    pub(crate) connect: Duration,
-    pub(crate) token: Duration,
-    pub(crate) reply: Duration,
-    pub(crate) delete: Duration,
-}
-
-/// One exchange with the service, as an observer sees it.
-///
-/// It names neither the host nor a header, so that no credential is in it.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Exchange<'a> {
-    /// `GET`, `POST` or `DELETE`.
-    pub method: &'a str,
-    /// The path below the service's address.
-    pub path: &'a str,
-    /// The status of the answer, or why there is none.
-    pub outcome: std::result::Result<u16, &'a Error>,
-    /// From the request to the headers of the answer.
-    pub elapsed: Duration,
-}
-
-pub(crate) type Observer = dyn Fn(&Exchange<'_>) + Send + Sync;
 
 /// The service as all conversations of a client share it.
 pub(crate) struct Http {
     pub(crate) origin: Origin,
     pub(crate) timeouts: Timeouts,
-    pub(crate) roots: Roots,
+    pub(crate) agents: Agents,
     pub(crate) cookies: Mutex<Jar>,
     pub(crate) observer: Option<Box<Observer>>,
     pub(crate) idle: Mutex<Vec<Agent>>,
-}
-
-/// How to connect, by the root certificates that are trusted: those of the caller, or the default
-/// ones. As ureq takes the one or the other, and not both, they are tried in this order.
-pub(crate) struct Roots {
-    first: Config,
-    second: Option<Config>,
-    /// Whether it was the second, once a connection was made. It stays with that.
-    settled: OnceLock<bool>,
-}
-
-impl Roots {
-    pub(crate) fn new(first: Config, second: Option<Config>) -> Self {
-        let settled = OnceLock::new();
-        Roots {
-            first,
-            second,
-            settled,
-        }
-    }
-
-    fn new_agent(&self) -> Agent {
-        match (&self.second, self.settled.get()) {
-            (Some(second), Some(true)) => second.new_agent(),
-            _ => self.first.new_agent(),
-        }
-    }
-
-    fn other_agent(&self) -> Option<Agent> {
-        let unsettled = self.settled.get().is_none();
-        Some(self.second.as_ref().filter(|_| unsettled)?.new_agent())
-    }
 }
 
 /// What is to be requested.
@@ -155,8 +97,8 @@ impl Connection {
     }
 
     fn agent(&mut self) -> Agent {
-        let roots = &self.http.roots;
-        let agent = self.agent.get_or_insert_with(|| roots.new_agent());
+        let agents = &self.http.agents;
+        let agent = self.agent.get_or_insert_with(|| agents.new_agent());
         agent.clone()
     }
 
@@ -244,13 +186,13 @@ impl Connection {
     ) -> Fallible<ureq::http::Response<ureq::Body>> {
         let agent = self.agent();
         let first = self.exchange(&agent, request, limit);
-        let roots = &self.http.roots;
+        let agents = &self.http.agents;
         let other = match &first {
             Ok(_) => {
-                let _ = roots.settled.set(false);
+                agents.settle(false);
                 None
             }
-            Err(error) => roots.other_agent().filter(|_| is_untrusted(error)),
+            Err(error) => agents.other_agent().filter(|_| is_untrusted(error)),
         };
         let Some(other) = other else {
             return first;
@@ -259,7 +201,7 @@ impl Connection {
             Err(error) if is_untrusted(&error) => first,
             second => {
                 if second.is_ok() {
-                    let _ = roots.settled.set(true);
+                    agents.settle(true);
                 }
                 self.agent = Some(other);
                 second
@@ -324,21 +266,6 @@ impl Connection {
             Some(bytes) => agent.run(request.map(|()| bytes)),
         }
     }
-}
-
-/// Whether the server's certificate leads to no trusted root. Found out before a request is sent.
-fn is_untrusted(error: &Error) -> bool {
-    let Error::Network { source, .. } = error else {
-        return false;
-    };
-    // The types of rustls are not those of a dependency of this crate.
-    let is_of_rustls = mentions(&source.to_string(), "UnknownIssuer");
-    #[cfg(feature = "native-tls")]
-    if let Some(ureq::Error::NativeTls(_)) = source.downcast_ref() {
-        // Comes from the handshake alone.
-        return true;
-    }
-    is_of_rustls
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

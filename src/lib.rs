@@ -213,11 +213,15 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 
+mod agents;
 mod builder;
+mod canceller;
 mod client;
 mod conversation;
 mod cookies;
 mod error;
+mod events;
+mod exchange;
 mod http;
 mod interrupt;
 mod message;
@@ -228,24 +232,33 @@ mod plain;
 #[cfg(test)]
 mod properties;
 mod protocol;
+mod proxy;
 mod reply;
 mod response;
+mod role;
+mod send;
 mod session;
+mod timeouts;
+mod tls;
 mod turn;
 
 pub use builder::ClientBuilder;
+pub use canceller::Canceller;
 pub use client::Client;
 pub use conversation::Conversation;
 pub use error::{Error, Result, Step};
-pub use http::Exchange;
-pub use interrupt::Canceller;
-pub use message::{Message, Role, format_prompt};
+pub use events::Events;
+pub use exchange::Exchange;
+pub use message::{Message, format_prompt};
 pub use model::{DEFAULT_MODEL, Model};
 pub use origin::DEFAULT_URL;
 pub use parameters::Parameters;
-pub use protocol::event::{Event, FinishReason, Source, WebSearch};
+pub use protocol::event::Event;
+pub use protocol::finish_reason::FinishReason;
 pub use protocol::tokens::{Tokens, tokens};
-pub use reply::{Events, Reply};
+pub use protocol::web_search::{Source, WebSearch};
+pub use reply::Reply;
+pub use role::Role;
 
 /// The programs of the README compile.
 #[cfg(doctest)]

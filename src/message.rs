@@ -1,28 +1,6 @@
-//! What is said, by whom, and how several messages become one prompt.
+//! What is said, and how several messages become one prompt.
 
-use std::fmt;
-
-/// Who speaks in a [`Message`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// The person who asks.
-    User,
-    /// The model that answers.
-    Assistant,
-    /// The instructions that the model answers under.
-    System,
-}
-
-/// The role's name as [`format_prompt`] writes it: `User`, `Assistant`, `System`.
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Role::User => "User",
-            Role::Assistant => "Assistant",
-            Role::System => "System",
-        })
-    }
-}
+use crate::role::Role;
 
 /// One message of a conversation that is not kept on the server, for
 /// [`Client::generate`](crate::Client::generate).

@@ -5,12 +5,13 @@ use std::iter::FusedIterator;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::canceller::Canceller;
 use crate::conversation::Conversation;
 use crate::error::{Error, Fallible, Result};
-use crate::interrupt::{Canceller, Interrupt};
-use crate::parameters::Parameters;
+use crate::interrupt::Interrupt;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::event::{Event, FinishReason, Piece, next_token};
+use crate::protocol::event::{Piece, next_token};
+use crate::protocol::finish_reason::FinishReason;
 use crate::protocol::request::Message;
 use crate::protocol::search::Search;
 use crate::protocol::tokens::Tokens;
@@ -22,8 +23,8 @@ use crate::turn::{BeginSearch, Stage};
 /// Like any iterator it does nothing until it is read: the message is sent by the first `next`.
 /// Each `next` waits for the next token, at most `timeout_token`; all of them together take
 /// `timeout_reply` at most. Tokens come out exactly as the service sent them, but for empty ones,
-/// and none is held back. An error is the last item. `None` means that the reply is complete: the service has
-/// said so.
+/// and none is held back. An error is the last item. `None` means that the reply is complete: the
+/// service has said so.
 ///
 /// It borrows its conversation, so that nothing else can be sent before it is dropped. Dropping
 /// it before its end closes the connection and asks the service to stop.
@@ -38,7 +39,7 @@ pub struct Reply<'c> {
     state: State,
     message: Box<Message>,
     /// How to ask for the web search that may have to come first.
-    search: Option<BeginSearch>,
+    pub(crate) search: Option<BeginSearch>,
     conversation: Owner<'c>,
     interrupt: Arc<Interrupt>,
 }
@@ -63,7 +64,7 @@ enum End {
     Abandoned,
 }
 
-enum Owner<'c> {
+pub(crate) enum Owner<'c> {
     Borrowed(&'c mut Conversation),
     Owned(Box<Conversation>),
 }
@@ -77,75 +78,8 @@ impl Owner<'_> {
     }
 }
 
-impl Conversation {
-    /// Sends a message, and returns the reply to be read; nothing is sent before. The service
-    /// adds both to the history.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] if the prompt is blank. What goes wrong later comes out of the
-    /// reply.
-    pub fn send(&mut self, prompt: impl Into<String>) -> Result<Reply<'_>> {
-        let message = self.message(prompt.into())?;
-        Ok(Reply::new(Owner::Borrowed(self), message))
-    }
-
-    /// Like [`send`](Conversation::send), with parameters for this message, which win over those
-    /// of the client.
-    ///
-    /// # Errors
-    ///
-    /// Those of `send`, and [`Error::Configuration`] for a parameter out of bounds.
-    pub fn send_with(
-        &mut self,
-        prompt: impl Into<String>,
-        parameters: &Parameters,
-    ) -> Result<Reply<'_>> {
-        let mut message = self.message(prompt.into())?;
-        message.parameters.overlay(&parameters.encode()?);
-        Ok(Reply::new(Owner::Borrowed(self), message))
-    }
-
-    /// Asks for another reply to the last message, in place of the one in the history; with the
-    /// same parameters. If the service has not taken that message, it is sent anew.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] if nothing was sent in this conversation yet. What goes wrong
-    /// later comes out of the reply.
-    pub fn retry(&mut self) -> Result<Reply<'_>> {
-        let last = self.last.clone();
-        let mut message =
-            last.ok_or_else(|| Error::configuration("there is no message to retry"))?;
-        message.is_retry = true;
-        Ok(Reply::new(Owner::Borrowed(self), message))
-    }
-
-    /// Like [`send`](Conversation::send), but the service searches the web first, and answers
-    /// from what it finds. [`Reply::events`] tells of the search; the plain iterator waits for it.
-    /// If the search fails, the reply comes without it.
-    ///
-    /// # Errors
-    ///
-    /// Those of `send`.
-    pub fn web_search(&mut self, prompt: impl Into<String>) -> Result<Reply<'_>> {
-        let mut message = self.message(prompt.into())?;
-        message.web_search = true;
-        let mut reply = Reply::new(Owner::Borrowed(self), message);
-        reply.search = Some(Conversation::begin_search);
-        Ok(reply)
-    }
-
-    fn message(&self, inputs: String) -> Fallible<Message> {
-        if inputs.trim().is_empty() {
-            return Err(Error::configuration("the prompt is blank"));
-        }
-        Ok(Message::new(inputs, self.session.parameters.clone()))
-    }
-}
-
 impl<'c> Reply<'c> {
-    fn new(mut conversation: Owner<'c>, message: Message) -> Self {
+    pub(crate) fn new(mut conversation: Owner<'c>, message: Message) -> Self {
         let timeouts = conversation.get().connection.timeouts();
         Reply {
             state: State::Unsent,
@@ -154,16 +88,6 @@ impl<'c> Reply<'c> {
             conversation,
             interrupt: Arc::new(Interrupt::new(timeouts.token)),
         }
-    }
-
-    /// A reply that owns its conversation.
-    pub(crate) fn of_its_own(
-        conversation: Conversation,
-        prompt: String,
-    ) -> Fallible<Reply<'static>> {
-        let conversation = Box::new(conversation);
-        let message = conversation.message(prompt)?;
-        Ok(Reply::new(Owner::Owned(conversation), message))
     }
 
     /// What has been said so far; the final text once the reply is complete.
@@ -255,7 +179,7 @@ impl<'c> Reply<'c> {
                 .is_some_and(Dialect::fails_by_repeating)
     }
 
-    fn next_piece(&mut self) -> Fallible<Option<Piece>> {
+    pub(crate) fn next_piece(&mut self) -> Fallible<Option<Piece>> {
         if matches!(self.state, State::Ended { .. }) {
             return Ok(None);
         }
@@ -320,12 +244,6 @@ impl<'c> Reply<'c> {
             ended @ State::Ended { .. } => self.state = ended,
         }
     }
-
-    /// Reads everything that happens, not only the text: titles, web searches, tools and
-    /// reasoning. What was read by one of the two iterators does not come again in the other.
-    pub fn events(&mut self) -> Events<'_, 'c> {
-        Events { reply: self }
-    }
 }
 
 impl Iterator for Reply<'_> {
@@ -345,24 +263,6 @@ impl Drop for Reply<'_> {
         self.conversation.get().stop();
     }
 }
-
-/// Everything that happens in a reply, as it happens; from [`Reply::events`].
-#[derive(Debug)]
-#[must_use = "the message is sent when its reply is read"]
-pub struct Events<'r, 'c> {
-    reply: &'r mut Reply<'c>,
-}
-
-impl Iterator for Events<'_, '_> {
-    type Item = Result<Event>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let piece = self.reply.next_piece().transpose()?;
-        Some(piece.map(Event::read).map_err(Error::from))
-    }
-}
-
-impl FusedIterator for Events<'_, '_> {}
 
 /// Shows the text so far and how it ended.
 impl fmt::Debug for Reply<'_> {

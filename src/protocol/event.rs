@@ -1,6 +1,7 @@
-//! What a reply brings besides its text, and how it ends.
+//! What a reply brings besides its text.
 
 use super::json;
+use super::web_search::WebSearch;
 use crate::error::{Fallible, Result};
 
 /// One thing that happens while a reply comes in; from [`Reply::events`](crate::Reply::events).
@@ -67,67 +68,9 @@ pub(crate) fn next_token(
     }
 }
 
-/// A step of a web search.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WebSearch {
-    /// What is being done, in the service's words; also why it failed, in which case the reply
-    /// comes without search results.
-    pub message: String,
-    /// The pages found, in the step that names them.
-    pub sources: Vec<Source>,
-}
-
-/// A page that a web search found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Source {
-    /// Its title; empty if the service does not say.
-    pub title: String,
-    /// Its address.
-    pub link: String,
-}
-
-impl WebSearch {
-    /// Reads a step of any version: what matters is the same in all of them.
-    pub(crate) fn read(step: &str) -> WebSearch {
-        let list = |name| {
-            let items = json::member(step, name).map(json::items);
-            items.and_then(Result::ok).unwrap_or_default()
-        };
-        let mut message = json::text_member(step, "message").unwrap_or_default();
-        for detail in list("args") {
-            message.push_str(": ");
-            message.push_str(&json::text(detail).unwrap_or_default());
-        }
-        let text = |source, name| json::text_member(source, name).unwrap_or_default();
-        let sources = list("sources").into_iter().map(|source| Source {
-            title: text(source, "title"),
-            link: text(source, "link"),
-        });
-        WebSearch {
-            message,
-            sources: sources.collect(),
-        }
-    }
-}
-
-/// Why a reply ended where it did, as far as the service says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum FinishReason {
-    /// The model had nothing more to say.
-    EndOfText,
-    /// The reply reached `max_new_tokens`: the text is cut there.
-    Length,
-    /// The model wrote one of the `stop` texts.
-    StopSequence,
-    /// Somebody stopped the reply on the server: the text is cut there.
-    Interrupted,
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::web_search::Source;
     use super::*;
 
     #[test]

@@ -70,6 +70,7 @@
 mod common;
 pub(crate) mod dialect;
 pub(crate) mod event;
+pub(crate) mod finish_reason;
 pub(crate) mod halves;
 pub(crate) mod json;
 pub(crate) mod line;
@@ -77,6 +78,7 @@ pub(crate) mod request;
 pub(crate) mod search;
 pub(crate) mod tokens;
 pub(crate) mod update;
+pub(crate) mod web_search;
 
 use std::io;
 use std::time::{Duration, SystemTime};

@@ -5,7 +5,8 @@ use std::io::BufRead;
 use std::iter::FusedIterator;
 
 use super::common;
-use super::event::{FinishReason, Piece, next_token};
+use super::event::{Piece, next_token};
+use super::finish_reason::FinishReason;
 use super::halves::Halves;
 use super::json::NotJson;
 use super::line::{Line, Lines};

@@ -1,6 +1,6 @@
 //! One event of the stream, decoded: what it says of the reply.
 
-use super::event::FinishReason;
+use super::finish_reason::FinishReason;
 use super::halves::{Halves, unpadded};
 use super::json::{self, NotJson};
 
