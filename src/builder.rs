@@ -23,7 +23,7 @@ use crate::tls;
 /// Everything that can be chosen about a [`Client`]; from [`Client::builder`].
 ///
 /// Setters take anything, and do no I/O: [`build`](ClientBuilder::build) refuses what cannot
-/// work.
+/// work, even if it was set again later.
 ///
 /// ```
 /// use std::time::Duration;

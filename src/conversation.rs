@@ -144,7 +144,8 @@ impl Conversation {
         })
     }
 
-    /// The id under which the service keeps it.
+    /// The id under which the service keeps it. Whoever has it and the session's cookie can read the
+    /// conversation.
     pub fn id(&self) -> &str {
         self.id.as_deref().unwrap_or_default()
     }
@@ -162,7 +163,11 @@ impl Conversation {
         Ok(self.delete()?)
     }
 
-    /// Leaves the conversation on the service, and returns its id.
+    /// Leaves the conversation on the service, and returns its id, for
+    /// [`Client::resume`](crate::Client::resume).
+    ///
+    /// No request; but what is left of the last response is read first, 2 s at most, as some services
+    /// store the answer at its end only.
     pub fn keep(mut self) -> String {
         self.finish_response();
         self.id.take().unwrap_or_default()

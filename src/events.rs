@@ -9,6 +9,21 @@ use crate::reply::Reply;
 impl<'c> Reply<'c> {
     /// Reads everything that happens, not only the text: titles, web searches, tools and
     /// reasoning. What was read by one of the two iterators does not come again in the other.
+    ///
+    /// ```no_run
+    /// use h2ogpt::Event;
+    ///
+    /// # let client = h2ogpt::Client::new("http://localhost:3000")?;
+    /// let mut conversation = client.conversation()?;
+    /// for event in conversation.web_search("What is new in Rust?")?.events() {
+    ///     match event? {
+    ///         Event::Token(token) => print!("{token}"),
+    ///         Event::WebSearch(step) => eprintln!("{}", step.message),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok::<(), h2ogpt::Error>(())
+    /// ```
     pub fn events(&mut self) -> Events<'_, 'c> {
         Events { reply: self }
     }

@@ -102,7 +102,8 @@ impl<'c> Reply<'c> {
         }
     }
 
-    /// Why the reply ended; `None` before its end, and where the service does not say.
+    /// Why the reply ended; `None` before its end, and where the service does not say: those of 2023
+    /// do, later ones only say whether somebody stopped it.
     pub fn finish_reason(&self) -> Option<FinishReason> {
         match &self.state {
             State::Unsent | State::Searching(_) => None,
@@ -111,7 +112,7 @@ impl<'c> Reply<'c> {
         }
     }
 
-    /// A handle that ends this reply from another thread.
+    /// A handle that ends this reply from another thread, now or later.
     pub fn canceller(&self) -> Canceller {
         Canceller::new(Arc::clone(&self.interrupt))
     }

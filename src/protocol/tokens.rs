@@ -34,6 +34,12 @@ const MAX_JOINED_LINES: usize = 1024;
 ///
 /// Reads when asked for the next token, for as long as the reader blocks; buffers nothing but
 /// one line and the text so far.
+///
+/// # Errors
+///
+/// Its last item is [`Error::Incomplete`] if the reader fails or ends before the final event,
+/// [`Error::Server`] if the service says that it failed, and [`Error::Protocol`] for what is no
+/// stream of events.
 #[derive(Debug)]
 pub struct Tokens<R> {
     lines: Lines<R>,
