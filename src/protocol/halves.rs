@@ -56,19 +56,15 @@ impl Halves {
     }
 
     fn push_unit(&mut self, text: &mut String, unit: u16) {
-        match (self.high.take(), unit) {
-            (Some(high), 0xDC00..0xE000) => text.extend(char::decode_utf16([high, unit]).flatten()),
-            (high, 0xD800..0xDC00) => {
-                self.high = high;
-                self.give_up(text);
-                self.high = Some(unit);
-            }
-            (high, _) => {
-                self.high = high;
-                self.give_up(text);
-                let c = char::from_u32(unit.into());
-                text.push(c.unwrap_or(char::REPLACEMENT_CHARACTER));
-            }
+        if let (Some(high), 0xDC00..0xE000) = (self.high, unit) {
+            self.high = None;
+            text.extend(char::decode_utf16([high, unit]).flatten());
+            return;
+        }
+        self.give_up(text);
+        match unit {
+            0xD800..0xDC00 => self.high = Some(unit),
+            _ => text.push(char::from_u32(unit.into()).unwrap_or(char::REPLACEMENT_CHARACTER)),
         }
     }
 }
