@@ -219,9 +219,10 @@ fn a_thousand_conversations_at_once_take_less_than_64_mb() {
         }
         all_are_open.wait();
         let bytes = live() - before;
+        let resident = resident_without_stacks();
         println!(
-            "{count} conversations: {bytes} bytes, {} each; resident {} kB with the stacks of {} \
-             threads",
+            "{count} conversations: {bytes} bytes, {} each; resident {resident} kB, and {} kB with \
+             the stacks of {} threads",
             bytes / count,
             of_status("VmRSS:"),
             of_status("Threads:")
@@ -249,6 +250,27 @@ fn conversations() -> usize {
         println!("only {possible} conversations, as so few files may be open");
     }
     possible.min(1000)
+}
+
+/// Resident kilobytes of all mappings but those that are stacks, by their size: of the threads of
+/// this test, and of the clocks of their replies.
+fn resident_without_stacks() -> usize {
+    let mappings = fs::read_to_string("/proc/self/smaps").expect("/proc");
+    let mut size = 0;
+    let mut resident = 0;
+    for line in mappings.lines() {
+        let mut words = line.split_whitespace();
+        let name = words.next();
+        let mut kilobytes = || words.next().and_then(|word| word.parse::<usize>().ok());
+        match name {
+            Some("Size:") => size = kilobytes().expect("a size"),
+            Some("Rss:") if ![256, 64].contains(&size) => {
+                resident += kilobytes().expect("a size");
+            }
+            _ => {}
+        }
+    }
+    resident
 }
 
 /// A number of `/proc/self/status`.
