@@ -203,7 +203,7 @@
 //! |---|---|---|---:|
 //! | `rustls` (default) | in Rust | Mozilla's root certificates | 1.8 MB |
 //! | `native-tls` | the system's library | the system's root certificates | 0.8 MB |
-//! | `platform-verifier` | in Rust | what the operating system's verifier says | 1.9 MB |
+//! | `platform-verifier` | in Rust | what the operating system's verifier says | 1.8 MB |
 //! | none of them (`default-features = false`) | none, http only | | 0.7 MB |
 //!
 //! `ask` is the first program above with a choice of service and model, built for a small size on
