@@ -246,7 +246,7 @@ impl Error {
 }
 
 /// Statuses that speak of the moment, and not of the request.
-fn is_passing(status: u16) -> bool {
+pub(crate) fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 502 | 503 | 504)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::conversation::Conversation;
-use crate::error::{Error, Fallible, Step};
+use crate::error::{Error, Fallible, Step, is_passing};
 use crate::http::{Content, Request};
 use crate::interrupt::{Cause, Interrupt};
 use crate::plain::mentions;
@@ -136,12 +136,12 @@ impl Conversation {
                 },
                 Some(other),
             ) => {
-                // If this does not help either, the first refusal was about something else, unless
-                // it is the moment that is wrong now.
+                // If this is refused too, the first refusal was about something else, unless it is
+                // the moment that is wrong now.
                 let reply = self.post(message, other, parent.as_ref(), interrupt);
-                let reply = reply.map_err(|error| match error.is_retryable() {
-                    true => error,
-                    false => refusal,
+                let reply = reply.map_err(|error| match *error {
+                    Error::Http { status, .. } if !is_passing(status) => refusal,
+                    _ => error,
                 })?;
                 self.session.learn(other);
                 Ok(reply)

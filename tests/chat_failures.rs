@@ -240,13 +240,14 @@ fn failures_of_todays_servers_have_the_same_exit_status() {
 
 /// A first message is posted as a form, which v0.8 refuses, and then as JSON.
 #[test]
-fn what_the_second_encoding_comes_to_is_told_if_it_may_pass() {
+fn what_the_second_encoding_comes_to_is_told_if_it_says_more() {
     let table = [
         (Fault::Status(429, Some(7)), 5, "again in 7 s"),
         (Fault::Status(503, None), 4, "503"),
         (Fault::Reset, 3, "not reached"),
         (Fault::Delay(Duration::from_secs(60)), 3, "timeout_token"),
-        // Nothing that another time would be different.
+        (Fault::Status(401, None), 4, "login"),
+        // It says no more than the first.
         (Fault::Status(422, None), 4, "500"),
     ];
     for first in [None, Some(Fault::Status(403, None))] {
