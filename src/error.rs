@@ -300,14 +300,15 @@ mod tests {
 
     #[test]
     fn debug_says_what_display_says_and_the_causes() {
-        let cause = std::io::Error::other(std::io::Error::other("first\nlast"));
+        let cause = std::io::Error::other("first\nlast");
         let error = Error::Network {
             step: Step::Create,
-            source: Box::new(cause),
+            source: Error::incomplete(Some(Box::new(cause))),
         };
         assert_eq!(
             format!("{error:?}"),
-            "the service was not reached while creating the conversation: first last"
+            "the service was not reached while creating the conversation: \
+             the reply broke off before its end: first last"
         );
     }
 
