@@ -16,6 +16,8 @@ use crate::protocol::{self, json};
 
 /// Largest answer that is read whole.
 const MAX_ANSWER: usize = 1 << 20;
+/// The same for a conversation, which has all of its messages in it.
+const MAX_HISTORY: usize = 64 << 20;
 
 /// How much time a request has.
 #[derive(Clone, Copy)]
@@ -53,6 +55,10 @@ impl Answer {
         let mut body = Vec::new();
         let mut reader = response.into_body().into_reader();
         let mut chunk = [0; 4096];
+        let most = match step {
+            Step::History => MAX_HISTORY,
+            _ => MAX_ANSWER,
+        };
         let failure = loop {
             match reader.read(&mut chunk) {
                 Ok(0) => break None,
@@ -60,18 +66,17 @@ impl Answer {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => break Some(error),
             }
-            if body.len() > MAX_ANSWER {
-                let found = plain(&String::from_utf8_lossy(&body));
+            if body.len() > most {
+                let found = plain(&String::from_utf8_lossy(
+                    body.get(..1024).unwrap_or_default(),
+                ));
+                let step = after(step, status);
                 return Err(Error::protocol(step, "an answer of bearable length", found));
             }
         };
         // What an error says is worth having even if its end is missing.
         if let Some(error) = failure.filter(|_| (200..400).contains(&status)) {
-            let step = match step {
-                Step::Create => Step::Created,
-                step => step,
-            };
-            return Err(failed(step, limit, error.into()));
+            return Err(failed(after(step, status), limit, error.into()));
         }
         let body = String::from_utf8_lossy(&body).into_owned();
         let location = match status {
@@ -151,6 +156,14 @@ impl Answer {
             found => found,
         };
         Error::protocol(step, expected, found)
+    }
+}
+
+/// The step that fails if an answer with this status cannot be read.
+fn after(step: Step, status: u16) -> Step {
+    match step {
+        Step::Create if (200..400).contains(&status) => Step::Created,
+        step => step,
     }
 }
 

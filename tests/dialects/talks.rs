@@ -52,6 +52,7 @@ pub fn columns() -> Vec<Column> {
         Column::new("an early drop, and on", early_drop, |_| "the next is whole"),
         Column::new("cancelled, and on", cancelled, |_| "the next is whole"),
         Column::new("characters of any size", emoji, |_| "whole"),
+        Column::new("a history of more than 1 MiB", long_history, |_| "goes on"),
         Column::new("a title", title, |dialect| match dialect.is_tree() {
             true => "\"What is the meaning of\"",
             false => "none",
@@ -338,6 +339,18 @@ fn emoji(dialect: Dialect) -> Cell {
     let history = history(&service, &conversation.keep());
     check(history[0] == format!("user: {EMOJI}"), &*history[0])?;
     Ok("whole".into())
+}
+
+fn long_history(dialect: Dialect) -> Cell {
+    let service = service(dialect).start()?;
+    let mut conversation = builder(&service).build()?.conversation()?;
+    // The answers repeat them.
+    for _ in 0..2 {
+        ask(&mut conversation, &"x".repeat(300_000))?;
+    }
+    let third = ask(&mut conversation, "Three")?;
+    check(third.contains("(3 messages so far)"), third)?;
+    Ok("goes on".into())
 }
 
 fn title(dialect: Dialect) -> Cell {
