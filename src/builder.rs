@@ -202,6 +202,9 @@ impl ClientBuilder {
     /// default. What a server sends to keep the connection alive is no progress. The time that
     /// passes between two calls of `next` does not count. A token that is late may be awaited up
     /// to a sixteenth longer than this, and 1 ms at least.
+    ///
+    /// Half of it, 30 s at most, is what a service has for ending its response before the next
+    /// message is sent: some lose a reply that they have not stored by then.
     pub fn timeout_token(mut self, timeout: Duration) -> Self {
         self.timeouts.token = timeout;
         self
@@ -215,7 +218,8 @@ impl ClientBuilder {
     }
 
     /// Longest time for deleting a conversation, connecting and a second try included: how long
-    /// `Drop` and [`close`](crate::Conversation::close) can take; 5 s by default.
+    /// `Drop` and [`close`](crate::Conversation::close) can take; 5 s by default. Dropping a reply
+    /// that is not complete can take 0.5 s, or this if it is shorter, to stop it.
     pub fn timeout_delete(mut self, timeout: Duration) -> Self {
         self.timeouts.delete = timeout;
         self
@@ -286,6 +290,7 @@ impl ClientBuilder {
             system_prompt: self.system_prompt,
             search_enabled: self.search_enabled,
             share_with_model_authors: self.share_with_model_authors,
+            begun: Mutex::default(),
             known: Mutex::default(),
         }))
     }

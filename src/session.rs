@@ -19,16 +19,24 @@ pub(crate) struct Session {
     pub(crate) system_prompt: Option<String>,
     pub(crate) search_enabled: bool,
     pub(crate) share_with_model_authors: bool,
+    /// Held for as long as the service is asked: whoever begins meanwhile waits for the outcome.
+    pub(crate) begun: Mutex<Begun>,
+    /// Never held while anything is asked.
     pub(crate) known: Mutex<Known>,
+}
+
+/// How the session was begun.
+#[derive(Default)]
+pub(crate) struct Begun {
+    /// The model in use, once the settings were posted.
+    model: Option<String>,
+    /// Why the service did not take the settings. Newer ones do without.
+    refusal: Option<Box<Error>>,
 }
 
 /// What is known of the service by now.
 #[derive(Default)]
 pub(crate) struct Known {
-    /// The model in use, once the settings were posted.
-    model: Option<String>,
-    /// Why the service did not take the settings. Newer ones do without.
-    refusal: Option<Box<Error>>,
     dialect: Option<Dialect>,
     refuses_details: bool,
 }
@@ -36,6 +44,10 @@ pub(crate) struct Known {
 impl Session {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Begun> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn dialect(&self) -> Option<Dialect> {
@@ -49,27 +61,27 @@ impl Session {
     /// Begins the session, unless it has begun, and returns the model in use.
     pub(crate) fn begin(&self, connection: &mut Connection) -> Fallible<String> {
         // Held while asking: other threads wait for the outcome and then go on with it.
-        let mut known = self.known();
-        if let Some(model) = &known.model {
+        let mut begun = self.begun();
+        if let Some(model) = &begun.model {
             return Ok(model.clone());
         }
         let model = match &self.model {
             Some(model) => model.clone(),
             None => first_model(connection)?,
         };
-        self.accept_terms(connection, &mut known, &model)?;
-        known.model = Some(model.clone());
+        self.accept_terms(connection, &mut begun, &model)?;
+        begun.model = Some(model.clone());
         Ok(model)
     }
 
     /// Accepts the terms once more, as the service has forgotten that.
     pub(crate) fn begin_again(&self, connection: &mut Connection) -> Fallible<()> {
-        let mut known = self.known();
-        let Some(model) = known.model.clone() else {
+        let mut begun = self.begun();
+        let Some(model) = begun.model.clone() else {
             return Ok(());
         };
-        self.accept_terms(connection, &mut known, &model)?;
-        match known.refusal.take() {
+        self.accept_terms(connection, &mut begun, &model)?;
+        match begun.refusal.take() {
             Some(refusal) => Err(refusal),
             None => Ok(()),
         }
@@ -80,19 +92,20 @@ impl Session {
     fn accept_terms(
         &self,
         connection: &mut Connection,
-        known: &mut Known,
+        begun: &mut Begun,
         model: &str,
     ) -> Fallible<()> {
+        begun.refusal = None;
         let settings = Settings {
             model,
             system_prompt: self.system_prompt.as_deref(),
             search_enabled: self.search_enabled,
             share_with_model_authors: self.share_with_model_authors,
         };
-        if matches!(known.dialect, None | Some(Dialect::Flat)) {
+        if matches!(self.dialect(), None | Some(Dialect::Flat)) {
             let answer = post_settings(connection, Content::Form(&settings.form()))?;
             if answer.is_success() || answer.is_see_other() {
-                known.dialect = Some(Dialect::Flat);
+                self.learn(Dialect::Flat);
                 return Ok(());
             }
             if !may_take_json(&answer) {
@@ -106,7 +119,7 @@ impl Session {
         if !may_take_json(&answer) {
             return Err(answer.error());
         }
-        known.refusal = Some(answer.error());
+        begun.refusal = Some(answer.error());
         Ok(())
     }
 

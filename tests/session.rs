@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc;
 use std::thread;
 
 use h2ogpt::{Error, Step};
@@ -10,6 +13,7 @@ use support::client::{Failure, Outcome, builder, client, http};
 use support::flat::{requests, service, step};
 use support::http1::{Request, response};
 use support::listener::lock;
+use support::script;
 use support::server::{Server, Then};
 
 const TERMS: &str = "You need to accept the welcome modal first";
@@ -242,4 +246,57 @@ fn a_cookie_of_the_caller_is_sent_from_the_first_request_on() {
         assert_eq!(request.header("cookie"), Some("hf-chat=mine"));
     }
     assert_eq!(count(&server, "delete"), 1);
+}
+
+#[test]
+fn settings_that_hang_in_one_conversation_do_not_hold_up_another() {
+    let (hangs, hanging) = mpsc::channel();
+    let settings = AtomicUsize::new(0);
+    let reply = script::replies(&["Hello"]);
+    let server = Server::start(move |request: &Request, writer: &mut dyn Write| {
+        if request.path == "/settings" && settings.fetch_add(1, SeqCst) > 0 {
+            hangs.send(()).expect("somebody waits for it");
+            return Then::Hold;
+        }
+        if String::from_utf8_lossy(&request.body).contains("forgotten") {
+            writer.write_all(&not_accepted()).expect("an answer");
+            return Then::KeepAlive;
+        }
+        reply(request, writer)
+    });
+    let client = builder(server.url()).model("model").build().unwrap();
+    let mut stuck = client.conversation().unwrap();
+    let mut other = client.conversation().unwrap();
+    let stuck = stuck.send("forgotten").unwrap();
+    let canceller = stuck.canceller();
+    thread::scope(|scope| {
+        let stuck = scope.spawn(|| stuck.collect::<Result<String, Error>>());
+        hanging.recv().expect("the settings, once more");
+        let text: String = other.send("Hi").unwrap().collect::<Result<_, _>>().unwrap();
+        assert_eq!(text, "Hello");
+        assert!(!stuck.is_finished());
+        canceller.cancel();
+        let error = stuck.join().unwrap().unwrap_err();
+        assert!(matches!(error, Error::Cancelled { .. }), "{error:?}");
+    });
+}
+
+#[test]
+fn settings_that_are_taken_at_last_are_no_error_any_more() {
+    // Form and JSON, which is no harm as long as the service does without.
+    let left = std::sync::Mutex::new((2, 1));
+    let server = service(move |request| {
+        let (settings, creations) = &mut *lock(&left);
+        let (left, answer) = match step(request) {
+            "settings" => (settings, response("500 Internal Server Error", &[], "")),
+            "create" => (creations, not_accepted()),
+            _ => return None,
+        };
+        let is_refused = *left > 0;
+        *left -= i32::from(is_refused);
+        is_refused.then_some(answer)
+    });
+    let conversation = client(server.url()).conversation().unwrap();
+    conversation.close().unwrap();
+    assert_eq!(count(&server, "settings"), 3);
 }
