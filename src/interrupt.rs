@@ -1,6 +1,6 @@
 //! Ends a blocked read from outside: by hand, or when its time is up.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,6 +29,7 @@ pub(crate) struct Interrupt {
     /// that a token changes here; the clock looks at it now and then.
     waits: AtomicUsize,
     longest_wait: Duration,
+    is_cancelled: AtomicBool,
 }
 
 #[derive(Default)]
@@ -60,7 +61,13 @@ impl Interrupt {
             changed: Condvar::new(),
             waits: AtomicUsize::new(0),
             longest_wait,
+            is_cancelled: AtomicBool::new(false),
         }
+    }
+
+    /// Whether it was cancelled, without a lock.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -69,7 +76,10 @@ impl Interrupt {
 
     /// Ends reading, now or as soon as it begins.
     pub(crate) fn cancel(&self) {
-        self.lock().trip(Cause::Cancelled);
+        let mut state = self.lock();
+        state.trip(Cause::Cancelled);
+        let is_cancelled = state.cause == Some(Cause::Cancelled);
+        self.is_cancelled.store(is_cancelled, Relaxed);
     }
 
     pub(crate) fn cause(&self) -> Option<Cause> {

@@ -7,15 +7,15 @@ use std::time::Instant;
 
 use crate::canceller::Canceller;
 use crate::conversation::Conversation;
-use crate::error::{Error, Fallible, Result};
-use crate::interrupt::Interrupt;
+use crate::error::{Error, Fallible, Result, Step};
+use crate::interrupt::{Cause, Interrupt};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::event::{Piece, next_token};
 use crate::protocol::finish_reason::FinishReason;
 use crate::protocol::request::Message;
 use crate::protocol::search::Search;
 use crate::protocol::tokens::Tokens;
-use crate::response::Stream;
+use crate::response::{Stream, interrupted};
 use crate::turn::{BeginSearch, Stage};
 
 /// The reply to one message, token by token, as it arrives.
@@ -136,6 +136,13 @@ impl<'c> Reply<'c> {
                     Some(step) => return Ok(Some(step)),
                     None => self.ask_after_search()?,
                 },
+                // What has arrived and was not read is not handed out any more.
+                State::Reading(tokens)
+                    if !tokens.is_complete() && self.interrupt.is_cancelled() =>
+                {
+                    let error = interrupted(Step::Message, Cause::Cancelled);
+                    return Err(error.with_partial(tokens.text()));
+                }
                 State::Reading(tokens) => {
                     let is_first = tokens.text().is_empty();
                     let piece = tokens.next_piece();

@@ -14,6 +14,7 @@ use h2ogpt::{Canceller, Client, Conversation, Error, Reply};
 
 use service::{Dialect, Fault, Seen, Service};
 use support::http1::{LAST_CHUNK, chunk, response};
+use support::script;
 use support::server::{Server, Then};
 
 /// Milliseconds are the rule; the rest is for machines that are busy.
@@ -425,4 +426,30 @@ fn a_reply_that_owns_its_conversation_deletes_it_when_it_is_cancelled() {
     assert_eq!(error.partial(), Some(tokens.as_str()));
     drop(reply);
     assert_eq!(service.conversations(), 0);
+}
+
+#[test]
+fn what_had_arrived_unread_is_not_handed_out_after_a_cancel() {
+    let whole = [
+        script::token("One"),
+        script::token("Two"),
+        script::last_event("OneTwo"),
+    ]
+    .concat();
+    let server = Server::start(script::service(move |_, writer| {
+        script::begin(writer, &[]);
+        let _ = writer.write_all(&chunk(&whole));
+        let _ = writer.write_all(LAST_CHUNK);
+        Then::KeepAlive
+    }));
+    let client = Client::builder().url(server.url()).no_proxy().build();
+    let mut conversation = client.unwrap().conversation().unwrap();
+    let mut reply = conversation.send("Hi").unwrap();
+    let canceller = reply.canceller();
+    assert_eq!(reply.next().unwrap().unwrap(), "One");
+    canceller.cancel();
+    let error = reply.next().unwrap().unwrap_err();
+    assert!(matches!(error, Error::Cancelled { .. }), "{error:?}");
+    assert_eq!(error.partial(), Some("One"));
+    assert!(reply.next().is_none());
 }
