@@ -38,9 +38,13 @@ pub(crate) fn check_environment() -> Fallible<()> {
     }
 }
 
-/// Whether ureq talks to it as it should: without TLS, it sends the password in the clear.
+/// Whether ureq talks to it as it should: it takes a bad port for none, and without TLS it sends the
+/// password in the clear.
 fn is_usable(proxy: &Proxy) -> bool {
-    HAS_TLS || proxy.protocol() != ProxyProtocol::Https
+    let has_port = |authority| origin::port(authority).is_ok();
+    !proxy.host().is_empty()
+        && proxy.uri().authority().is_some_and(has_port)
+        && (HAS_TLS || proxy.protocol() != ProxyProtocol::Https)
 }
 
 fn refuse_those_that_are_set() -> Fallible<()> {

@@ -337,6 +337,8 @@ fn a_proxy_of_the_environment_that_cannot_be_read_is_not_done_without() {
         "foo://bar",
         "ftp://ada:s3cret@host:1",
         "http://",
+        "http://ada:s3cret@127.0.0.1:99999",
+        "http://:3128",
         "a b",
         " ",
     ]
