@@ -36,15 +36,19 @@ pub(crate) enum Update {
 pub(crate) fn decode(event: &str, halves: &mut Halves) -> Result<Update, NotJson> {
     let names = ["type", "token", "error", "generated_text", "details"];
     let [kind, token, error, text, details] = json::members(event, names)?;
-    if let Some(kind) = kind.and_then(json::content) {
-        return Ok(match kind {
-            "stream" => Update::Token(read(token.and_then(json::content).map(unpadded), halves)),
-            "finalAnswer" => final_answer(event),
-            "status" => status(event),
-            _ => Update::Event,
-        });
+    let kind = kind.and_then(json::content);
+    match kind {
+        Some("stream") => {
+            let content = token.and_then(json::content).map(unpadded);
+            return Ok(Update::Token(read(content, halves)));
+        }
+        Some("finalAnswer") => return Ok(final_answer(event)),
+        Some("status") => return Ok(status(event)),
+        // Written as in the body of an error.
+        Some("error") | None => {}
+        Some(_) => return Ok(Update::Event),
     }
-    if let Some(error) = error {
+    if let Some(error) = error.or(kind) {
         let kind = json::text_member(event, "error_type");
         return Ok(Update::Error {
             message: super::message_of(event).unwrap_or_default(),
@@ -65,9 +69,12 @@ pub(crate) fn decode(event: &str, halves: &mut Halves) -> Result<Update, NotJson
 
 /// `{"type":"finalAnswer","text":...,"interrupted":...}`.
 fn final_answer(event: &str) -> Update {
+    let Some(text) = json::text_member(event, "text") else {
+        return Update::Finished;
+    };
     let is_interrupted = json::member(event, "interrupted") == Some("true");
     Update::Final {
-        text: json::text_member(event, "text").unwrap_or_default(),
+        text,
         token: String::new(),
         finish_reason: is_interrupted.then_some(FinishReason::Interrupted),
     }
@@ -206,6 +213,12 @@ mod tests {
             decode(r#"{"error":{"message":"bad","http_status_code":422}}"#),
             error("bad", None, Some(422))
         );
+        for json in [
+            r#"{"type":"error","message":"boom"}"#,
+            r#"{"type":"error","error":{"message":"boom"}}"#,
+        ] {
+            assert_eq!(decode(json), error("boom", None, None), "{json}");
+        }
         assert_eq!(
             decode(r#"{"type":"status","status":"error","message":"gone","statusCode":503}"#),
             error("gone", None, Some(503))
@@ -232,6 +245,11 @@ mod tests {
         );
         assert_eq!(
             decode(r#"{"type":"status","status":"finished"}"#),
+            Ok(Update::Finished)
+        );
+        // Nobody knows what the final text is.
+        assert_eq!(
+            decode(r#"{"type":"finalAnswer","text":null}"#),
             Ok(Update::Finished)
         );
         assert_eq!(decode(r#"{"hello":1}"#), Ok(Update::Unknown));
