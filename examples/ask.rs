@@ -6,14 +6,15 @@ use std::env;
 use std::error::Error;
 use std::io::{Write, stdout};
 
-use h2ogpt::{Client, DEFAULT_MODEL, DEFAULT_URL, Message};
+use h2ogpt::{Client, DEFAULT_URL, Message};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let prompt: Vec<String> = env::args().skip(1).collect();
-    let client = Client::builder()
-        .url(env::var("H2OGPT_URL").unwrap_or(DEFAULT_URL.into()))
-        .model(env::var("H2OGPT_MODEL").unwrap_or(DEFAULT_MODEL.into()))
-        .build()?;
+    let mut client = Client::builder().url(env::var("H2OGPT_URL").unwrap_or(DEFAULT_URL.into()));
+    if let Ok(model) = env::var("H2OGPT_MODEL") {
+        client = client.model(model);
+    }
+    let client = client.build()?;
     for token in client.generate(&[Message::user(prompt.join(" "))])? {
         print!("{}", token?);
         stdout().flush()?;
