@@ -8,7 +8,7 @@ use crate::http::{Content, Request};
 use crate::interrupt::{Cause, Interrupt};
 use crate::plain::mentions;
 use crate::protocol::dialect::{Body, Dialect};
-use crate::protocol::request::{Message, Parent, escape};
+use crate::protocol::request::{From, Message, Parent, escape};
 use crate::protocol::search::{Search, SearchReader};
 use crate::protocol::tokens::{Tokens, tokens};
 use crate::response::{Stream, interrupted};
@@ -132,7 +132,8 @@ impl Conversation {
         match (&*refusal, dialect.alternative()) {
             (
                 Error::Http {
-                    status: 500 | 403, ..
+                    status: 500 | 403 | 413,
+                    ..
                 },
                 Some(other),
             ) => {
@@ -157,10 +158,15 @@ impl Conversation {
                     ..
                 },
                 _,
-            ) if message.wants_details && mentions(why, "details") => {
+            ) if dialect == Dialect::Flat && message.wants_details && mentions(why, "details") => {
                 self.session.learn_to_omit_details();
                 message.wants_details = false;
                 self.post(message, dialect, parent.as_ref(), interrupt)
+            }
+            (Error::Http { status: 429, .. }, _) => {
+                // Not looked at: what it was to follow is still the last message.
+                self.root = parent.filter(|parent| parent.from == From::System);
+                Err(refusal)
             }
             _ => Err(refusal),
         }

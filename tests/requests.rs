@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use support::client::{Outcome, builder, client, form, http};
-use support::flat::{self, PATH, created, requests, service};
+use support::flat::{self, ID, PATH, created, requests, service};
 use support::http1::{Request, response};
 use support::listener::lock;
 use support::recording::Recordings;
@@ -238,7 +238,7 @@ fn a_retry_in_a_tree_replaces_what_the_history_has_of_the_message() {
             "settings" if request.header("content-type") != Some("application/json") => {
                 Some(response("403 Forbidden", &[], ""))
             }
-            "message" => Some(response("429 Too Many Requests", &[], "")),
+            "message" => Some(response("502 Bad Gateway", &[], "")),
             "other" if request.path == format!("/api{PATH}") => {
                 let [id, from] = *lock(&last);
                 let root = json!({ "id": "root", "from": "system" });
@@ -287,10 +287,36 @@ fn a_retry_in_a_tree_replaces_what_the_history_has_of_the_message() {
             None => conversation.retry(),
         };
         let refused = Outcome::of(reply).failure;
-        assert_eq!(refused, Some(http(Step::Message, 429, "")));
+        assert_eq!(refused, Some(http(Step::Message, 502, "")));
         let sent = requests(&server, "message").pop().expect("a message");
         let sent: Value = serde_json::from_str(&form(&sent.body)["data"]).unwrap();
         assert_eq!(sent, expected, "{prompt:?} after {there:?}");
+    }
+}
+
+/// Where the API is hidden, that is the only message whose id is known.
+#[test]
+fn a_first_message_that_is_rate_limited_can_be_retried_without_the_history() {
+    let server = service(|request| match flat::step(request) {
+        "create" => {
+            let conversation = json!({ "json": { "rootMessageId": "root" } }).to_string();
+            let created = json!({ "conversationId": ID, "conversation": conversation });
+            Some(response("200 OK", &[], created.to_string()))
+        }
+        "message" => Some(response("429 Too Many Requests", &[], "")),
+        "other" => Some(response("403 Forbidden", &[], "")),
+        _ => None,
+    });
+    let mut conversation = client(server.url()).conversation().unwrap();
+    let limited = Some(http(Step::Message, 429, ""));
+    assert_eq!(Outcome::of(conversation.send("One")).failure, limited);
+    assert_eq!(Outcome::of(conversation.retry()).failure, limited);
+    for message in requests(&server, "message") {
+        let sent: Value = serde_json::from_str(&form(&message.body)["data"]).unwrap();
+        assert_eq!(
+            (&sent["id"], &sent["inputs"]),
+            (&json!("root"), &json!("One"))
+        );
     }
 }
 
