@@ -15,7 +15,7 @@ use crate::response::{Answer, Stream};
 use crate::session::Session;
 
 /// Longest wait for the end of a response whose reply is complete.
-const TAIL: Duration = Duration::from_secs(2);
+const TAIL: Duration = Duration::from_secs(30);
 /// The same, and for stopping a reply, when the conversation is about to be deleted.
 const BEFORE_DELETE: Duration = Duration::from_millis(500);
 
@@ -166,7 +166,7 @@ impl Conversation {
     /// Leaves the conversation on the service, and returns its id, for
     /// [`Client::resume`](crate::Client::resume).
     ///
-    /// No request; but what is left of the last response is read first, 2 s at most, as some services
+    /// No request; but what is left of the last response is read first, 30 s at most, as some services
     /// store the answer at its end only.
     pub fn keep(mut self) -> String {
         self.finish_response();

@@ -137,8 +137,9 @@
 //!
 //! Dropping a [`Conversation`] deletes it on the service, whichever way its scope is left: at its
 //! end, by `return` or `?`, by a panic that unwinds. So does dropping the reply of
-//! [`Client::generate`]. That is one request, which may take `timeout_delete`. If it fails, nobody
-//! hears of it: [`close`](Conversation::close) returns the error.
+//! [`Client::generate`]. That is one request, which may take `timeout_delete`; a reply that is not
+//! complete is stopped before, which may take half a second more. If it fails, nobody hears of it:
+//! [`close`](Conversation::close) returns the error.
 //!
 //! Where `Drop` does not run, the conversation stays on the service: after
 //! [`std::process::exit`], an abort, a signal, or on a thread that is still at work when `main`
