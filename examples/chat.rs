@@ -96,6 +96,7 @@ impl Chat {
             let outcome = match prompt::ask(&self.interrupts)? {
                 Input::End => return Ok(()),
                 Input::Unusable(why) => Err(Failure::Input(why)),
+                Input::Text(text) if text.trim().is_empty() => continue,
                 Input::Text(text) => self.turn(&mut conversation, &text),
                 Input::Line(line) => match line.trim() {
                     "" => continue,
