@@ -8,6 +8,10 @@ use bound::Bound;
 
 use crate::error::{Error, Fallible};
 
+/// Those of the 2023 service, in one text, which is smaller than a table.
+const DEFAULTS: &str = "temperature=0.4 truncate=2048 max_new_tokens=1024 do_sample=true \
+                        repetition_penalty=1.2 return_full_text=false";
+
 /// How the model is to generate: what is set here replaces or joins the defaults.
 ///
 /// The defaults are those of the 2023 service: `temperature` 0.4, `truncate` 2048,
@@ -146,14 +150,7 @@ impl Encoded {
     /// The defaults, overlaid by these parameters.
     pub(crate) fn over_defaults(&self) -> Encoded {
         let mut all = Encoded::default();
-        for (name, json) in [
-            ("temperature", "0.4"),
-            ("truncate", "2048"),
-            ("max_new_tokens", "1024"),
-            ("do_sample", "true"),
-            ("repetition_penalty", "1.2"),
-            ("return_full_text", "false"),
-        ] {
+        for (name, json) in DEFAULTS.split(' ').filter_map(|set| set.split_once('=')) {
             all.put(name, json);
         }
         all.overlay(self);

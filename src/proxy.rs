@@ -49,15 +49,8 @@ fn is_usable(proxy: &Proxy) -> bool {
 
 fn refuse_those_that_are_set() -> Fallible<()> {
     // Those of ureq, in its order.
-    const NAMES: &[&str] = &[
-        "ALL_PROXY",
-        "all_proxy",
-        "HTTPS_PROXY",
-        "https_proxy",
-        "HTTP_PROXY",
-        "http_proxy",
-    ];
-    for name in NAMES {
+    const NAMES: &str = "ALL_PROXY all_proxy HTTPS_PROXY https_proxy HTTP_PROXY http_proxy";
+    for name in NAMES.split(' ') {
         if env::var_os(name).is_some_and(|value| !value.is_empty()) {
             return Err(Error::configuration(&format!(
                 "unusable proxy URL in the environment variable {name}"
