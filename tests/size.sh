@@ -11,7 +11,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # What must hold: bytes of `ask`, and of `ask` without what `bare-get` has too (96 KiB). As rustc
-# 1.95.0 builds for x86_64-unknown-linux-gnu.
+# 1.95.0 builds for x86_64-unknown-linux-gnu; a hundredth more is borne, as other compilers and
+# paths, which are in the programs, make a difference.
 budget_rustls=1800000
 budget_http=720000
 budget_native_tls=800000
@@ -34,7 +35,7 @@ bytes() { wc -c <"$target/small/examples/$1" | awk '{ print $1 }'; }
 limit() {
     notes="$notes
 $1: $2 bytes, of $3"
-    if [ "$2" -gt "$3" ]; then
+    if [ "$2" -gt $(($3 + $3 / 100)) ]; then
         echo "OVER BUDGET: $1: $2 bytes, $(($2 - $3)) more than $3" >&2
         failed=true
     fi
