@@ -230,8 +230,6 @@ mod model;
 mod origin;
 mod parameters;
 mod plain;
-#[cfg(test)]
-mod properties;
 mod protocol;
 mod proxy;
 mod reply;

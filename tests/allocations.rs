@@ -1,8 +1,6 @@
 //! One token costs one allocation: the `String` that is handed out, with escapes in its JSON or
 //! without.
 
-mod support;
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 

@@ -3,8 +3,6 @@
 
 #![cfg(target_os = "linux")]
 
-mod support;
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::env;
 use std::fs;

@@ -29,7 +29,7 @@ esac
 target=${CARGO_TARGET_DIR:-target}
 failed=false
 
-bytes() { wc -c <"$target/small/examples/$1" | awk '{ print $1 }'; }
+bytes() { wc -c <"$target/small/$1" | awk '{ print $1 }'; }
 
 # what is limited, what it comes to, the budget
 limit() {
@@ -46,12 +46,13 @@ row() {
     name=$1
     budget=$2
     shift 2
-    cargo build --quiet --locked --profile small "$@" \
-        --example ask --example chat --example bare-get
-    crates=$(cargo tree --locked -e normal --prefix none "$@" | sed 's/ (\*)$//' | sort -u | wc -l)
-    ask=$(bytes ask)
+    # Each package for itself, as a package that uses the crate would be built.
+    cargo build --quiet --locked --profile small -p h2ogpt "$@" --example ask --example chat
+    cargo build --quiet --locked --profile small -p h2ogpt-tests "$@" --bin bare-get
+    crates=$(cargo tree --locked -p h2ogpt -e normal --prefix none "$@" | sed 's/ (\*)$//' | sort -u | wc -l)
+    ask=$(bytes examples/ask)
     bare=$(bytes bare-get)
-    echo "| $name | $bare | $ask | $((ask - bare)) | $(bytes chat) | $((crates)) |"
+    echo "| $name | $bare | $ask | $((ask - bare)) | $(bytes examples/chat) | $((crates)) |"
     limit "ask, $name" "$ask" "$budget"
     limit "ask - bare, $name" $((ask - bare)) "$budget_over_bare"
 }

@@ -1,9 +1,6 @@
 //! A thousand conversations over one client while everything goes wrong at random: none hangs, none is
 //! left behind, and nothing leaks.
 
-#[path = "../examples/service/mod.rs"]
-mod service;
-
 use std::collections::{BTreeMap, HashMap};
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use h2ogpt::{Client, Conversation, Error};
 
-use service::{Dialect, Fault, Seen, Service};
+use support::service::{Dialect, Fault, Seen, Service};
 
 const SEED: u64 = 0x2023_0707_1200_0001;
 const THREADS: usize = 8;

@@ -5,14 +5,8 @@
 //!
 //! "lines" and "bare" are the same with ureq alone, for comparison. Rounds are taken in turn.
 
-#[path = "../../examples/service/mod.rs"]
-mod service;
-#[path = "../support/mod.rs"]
-mod support;
-
 use std::env;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, PoisonError};
@@ -21,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use h2ogpt::Client;
 
-use service::Service;
 use support::http1::{LAST_CHUNK, chunk};
 use support::script;
 use support::server::{Server, Then};
+use support::service::Service;
 use support::stream::{Format, WORD};
 
 /// The time between two tokens.
@@ -43,12 +37,11 @@ fn main() {
         report("  to the token (Reply)", reply(&server, &sent, tokens));
     }
     println!("from the start of the process to the first byte of its output, {starts} times");
-    let programs = build();
     let service = Service::start().expect("a service");
     let (mut bare, mut ask) = (Vec::new(), Vec::new());
     for _ in 0..starts {
-        bare.push(start_up(&programs.join("bare"), service.url()));
-        ask.push(start_up(&programs.join("ask"), service.url()));
+        bare.push(start_up(env!("CARGO_BIN_EXE_bare"), service.url()));
+        ask.push(start_up(env!("CARGO_BIN_EXE_ask"), service.url()));
     }
     let mut differences: Vec<i128> = ask
         .iter()
@@ -127,23 +120,7 @@ fn reply(server: &Server, sent: &Receiver<Instant>, tokens: usize) -> Vec<Durati
     times
 }
 
-/// Builds the programs in the profile of this benchmark, and returns where they are.
-fn build() -> PathBuf {
-    let mut folder = env::current_exe().expect("the path of this benchmark");
-    folder.pop();
-    folder.pop();
-    let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--example", "ask", "--example", "bare"]);
-    if folder.ends_with("release") {
-        command.arg("--release");
-    }
-    let status = command.current_dir(env!("CARGO_MANIFEST_DIR")).status();
-    assert!(status.expect("cargo").success());
-    folder.join("examples")
-}
-
-fn start_up(program: &Path, url: &str) -> Duration {
+fn start_up(program: &str, url: &str) -> Duration {
     let mut command = Command::new(program);
     for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "H2OGPT_MODEL"] {
         command.env_remove(name).env_remove(name.to_lowercase());

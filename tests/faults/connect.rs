@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use h2ogpt::Step::Settings;
 
 use crate::row::Outcome;
-use crate::support::listener::Listener;
-use crate::support::tls::Identity;
-use crate::{HANDSHAKE, HAS_TLS, Limits, SECOND, client};
+use crate::{HANDSHAKE, Limits, SECOND, client};
+use support::HAS_TLS;
+use support::listener::Listener;
+use support::tls::Identity;
 
 /// Asks for a conversation and checks how that fails, and when.
 #[track_caller]

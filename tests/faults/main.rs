@@ -5,8 +5,6 @@ mod connect;
 mod row;
 mod rows;
 mod script;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::io::Write;
 use std::iter;
@@ -19,11 +17,10 @@ use std::time::{Duration, Instant};
 use h2ogpt::{Client, Error, Reply, Step};
 
 use row::{Leave, Outcome, Row, complete};
+use support::HAS_TLS;
 use support::server::{Request, Server, Then};
 use support::tls::Identity;
 
-/// Whether the client was built with TLS.
-const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
 /// The timeouts that rows wait for; the second is the slack that the tests grant.
 const SECOND: Duration = Duration::from_secs(1);
 const TIMEOUT_REPLY: Duration = Duration::from_secs(2);

@@ -11,7 +11,7 @@ use crate::row::{Leave, Row, complete, server_error};
 use crate::script::{
     HEAD, ID, JSON, answer, close, endless, flood, hold, last, late, page, reset, status, token,
 };
-use crate::support::http1::{LAST_CHUNK, chunk};
+use support::http1::{LAST_CHUNK, chunk};
 
 pub fn all() -> Vec<Row> {
     let mut rows = before::all();

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use h2ogpt::Step;
 
-use crate::support::http1::{LAST_CHUNK, chunk, response};
-use crate::support::server::Then;
+use support::http1::{LAST_CHUNK, chunk, response};
+use support::server::Then;
 
 /// The id of every conversation on the scripted server.
 pub const ID: &str = "64b7f0aa1c9d440000000001";

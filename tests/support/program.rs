@@ -1,10 +1,7 @@
 //! The example programs as child processes.
 
-use std::env;
 use std::ffi::OsStr;
-use std::fs;
 use std::io::{self, PipeWriter, Read, Write};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -53,27 +50,8 @@ pub struct Finished {
 }
 
 impl Program {
-    pub fn chat() -> Program {
-        Program::example("chat")
-    }
-
-    pub fn ask() -> Program {
-        Program::example("ask")
-    }
-
-    /// `cargo test` builds the examples next to the tests.
-    fn example(name: &str) -> Program {
-        let mut path: PathBuf = env::current_exe().expect("the path of this test");
-        path.pop();
-        path.pop();
-        path.extend(["examples", name]);
-        path.set_extension(env::consts::EXE_EXTENSION);
-        assert!(
-            path.exists(),
-            "{} is missing: `cargo test` builds it, `cargo test --test` does not, \
-             `cargo build --examples` does",
-            path.display()
-        );
+    /// With an environment that has nothing in it for a client.
+    pub fn new(path: impl AsRef<OsStr>) -> Program {
         let mut command = Command::new(path);
         for name in VARIABLES {
             command.env_remove(name).env_remove(name.to_lowercase());
@@ -324,11 +302,4 @@ impl Pipe {
         let waited = self.changed.wait_timeout_while(state, DEADLINE, waiting);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
-}
-
-/// Writes a file for a program to read, whose name no other test may use.
-pub fn file(name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&path, contents).expect("a file for the test");
-    path
 }

@@ -5,7 +5,7 @@ use h2ogpt::Step::{Create, Created, History, Message, Settings, WebSearch};
 use crate::row::Outcome::{Http, Incomplete, Network, Protocol, Timeout};
 use crate::row::{Row, complete};
 use crate::script::{HEAD, JSON, Script, answer, close, endless, flood, hold, page, reset, status};
-use crate::support::http1::{LAST_CHUNK, chunk};
+use support::http1::{LAST_CHUNK, chunk};
 
 pub fn all() -> Vec<Row> {
     let mut rows = no_answers();

@@ -1,7 +1,5 @@
 //! The chat program: what it asks, and what it prints.
 
-mod support;
-
 use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -14,10 +12,12 @@ use support::program::{DEMO_NOTE, Program};
 use support::script;
 use support::server::{Server, Then};
 
+use crate::{ask_program, chat_program};
+
 const SOON: Duration = Duration::from_secs(10);
 
 fn chat(server: &Server) -> Program {
-    Program::chat().args(["-u", &server.url(), "-m", "model"])
+    chat_program().args(["-u", &server.url(), "-m", "model"])
 }
 
 /// What was asked, from the message that the server got.
@@ -174,11 +174,11 @@ fn output_that_nobody_reads_is_no_failure() {
     let programs = [
         ("a reply", chat(&server).arg("Hi")),
         ("a whole reply", chat(&server).args(["--no-stream", "Hi"])),
-        ("help", Program::chat().arg("--help")),
-        ("version", Program::chat().arg("--version")),
+        ("help", chat_program().arg("--help")),
+        ("version", chat_program().arg("--version")),
         (
             "models",
-            Program::chat().args(["--demo=main", "--list-models"]),
+            chat_program().args(["--demo=main", "--list-models"]),
         ),
     ];
     for (case, program) in programs {
@@ -194,7 +194,7 @@ fn output_that_nobody_reads_is_no_failure() {
 #[test]
 fn the_ask_program_prints_the_reply_to_its_arguments() {
     let server = Server::start(script::replies(&["Hello", " there"]));
-    let program = Program::ask().env("H2OGPT_URL", server.url());
+    let program = ask_program().env("H2OGPT_URL", server.url());
     let ended = program
         .env("H2OGPT_MODEL", "some/model")
         .args(["Hi", "you"])
@@ -214,7 +214,7 @@ fn the_ask_program_prints_the_reply_to_its_arguments() {
 #[test]
 fn a_reply_that_is_cut_at_its_greatest_length_is_said_to_be() {
     let demo = ["--demo", "-o", "max_new_tokens=3"];
-    let ended = Program::chat().args(demo).arg("one two three four").run();
+    let ended = chat_program().args(demo).arg("one two three four").run();
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert_eq!(ended.stdout, "You said: \"one\n");
     let said = format!("{DEMO_NOTE}chat: the reply is cut at its greatest length\n");

@@ -1,16 +1,11 @@
 //! How many connections a client makes: as few as the service allows.
 
-mod support;
-
-#[path = "../examples/service/mod.rs"]
-mod service;
-
 use std::thread;
 
 use h2ogpt::Client;
 
-use service::{Dialect, Service};
 use support::client::client;
+use support::service::{Dialect, Service};
 
 /// The life of a conversation, dropped instead of closed if it is to be.
 fn live(client: &Client, prompts: &[&str], is_dropped: bool) {

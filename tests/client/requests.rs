@@ -1,7 +1,5 @@
 //! What the client sends, against what was recorded of a client of 2023, and where it differs.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +15,7 @@ use support::recording::Recordings;
 use support::replay::Replay;
 use support::server::Server;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/v0.5");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/v0.5");
 
 /// A service that does what it should, whatever it is sent.
 fn plain() -> Server {

@@ -1,7 +1,5 @@
 //! What a client and a service agree on around the messages: terms, redirects, cookies.
 
-mod support;
-
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;

@@ -1,7 +1,5 @@
 //! Cookies and passwords are in nothing that a program could print.
 
-mod support;
-
 use h2ogpt::{Client, Error};
 
 use support::client::builder;

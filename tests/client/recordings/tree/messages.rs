@@ -2,7 +2,7 @@
 
 use h2ogpt::{FinishReason, Step};
 
-use crate::support::client::{Failure, Outcome, http, incomplete, server};
+use support::client::{Failure, Outcome, http, incomplete, server};
 
 /// The reply in most of them.
 pub const HELLO: &str = "Hello there, café 😀 world";

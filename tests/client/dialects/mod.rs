@@ -1,8 +1,6 @@
 //! Every dialect, every capability: a table whose cells say what a user gets, in words.
 
 mod failures;
-#[path = "../../examples/service/mod.rs"]
-mod service;
 mod sessions;
 mod talks;
 
@@ -13,7 +11,7 @@ use std::thread;
 
 use h2ogpt::{Client, ClientBuilder, Conversation};
 
-use service::{Builder, Dialect, Service};
+use support::service::{Builder, Dialect, Service};
 
 /// What a cell says, or why it says nothing.
 pub type Cell = Result<String, Box<dyn Error>>;

@@ -1,24 +1,21 @@
 //! The options and variables of the chat program, as the server sees them.
 
-mod support;
-
-#[path = "../examples/service/mod.rs"]
-mod service;
-
 use serde_json::{Value, json};
 
-use service::{Dialect, MODELS, Service};
 use support::http1::Request;
 use support::program::{DEMO_NOTE, Program};
 use support::script;
 use support::server::Server;
+use support::service::{Dialect, MODELS, Service};
+
+use crate::chat_program;
 
 fn service() -> Server {
     Server::start(script::replies(&["Hello"]))
 }
 
 fn chat(server: &Server) -> Program {
-    Program::chat().args(["-u", &server.url()])
+    chat_program().args(["-u", &server.url()])
 }
 
 #[track_caller]
@@ -143,7 +140,7 @@ fn the_model_is_that_of_the_option_or_of_the_environment_or_the_first_of_the_ser
 #[test]
 fn the_service_is_that_of_the_option_or_of_the_environment() {
     let (chosen, other) = (service(), service());
-    let ask = || Program::chat().args(["-m", "model", "Hi"]);
+    let ask = || chat_program().args(["-m", "model", "Hi"]);
     run(ask().env("H2OGPT_URL", chosen.url()));
     run(ask()
         .env("H2OGPT_URL", other.url())
@@ -179,7 +176,7 @@ fn the_system_prompt_reaches_every_server_that_has_one() {
             .start()
             .expect("a service");
         for option in ["-s", "--system"] {
-            let program = Program::chat().args(["-u", service.url(), option, "Rhyme, ö!", "Hi"]);
+            let program = chat_program().args(["-u", service.url(), option, "Rhyme, ö!", "Hi"]);
             let ended = program.run();
             let instructions = "My instructions are: \"Rhyme, ö!\".";
             assert!(ended.stdout.contains(instructions), "{dialect}: {ended:?}");
@@ -253,7 +250,7 @@ fn wrong_use_is_refused_before_anything_is_sent() {
 #[test]
 fn the_program_tells_its_options_and_its_version() {
     for option in ["-h", "--help"] {
-        let ended = Program::chat().args(["ignored", option]).run();
+        let ended = chat_program().args(["ignored", option]).run();
         assert_eq!((ended.status, &*ended.stderr), (Some(0), ""), "{ended:?}");
         let documented = [
             "-u, --url",
@@ -284,7 +281,7 @@ fn the_program_tells_its_options_and_its_version() {
         assert!(widest <= Some(100), "{widest:?}");
     }
     for option in ["-V", "--version"] {
-        let ended = Program::chat().arg(option).run();
+        let ended = chat_program().arg(option).run();
         let version = format!("chat {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!((ended.status, ended.stdout), (Some(0), version));
     }
@@ -293,7 +290,7 @@ fn the_program_tells_its_options_and_its_version() {
 #[test]
 fn models_are_listed_where_the_service_has_a_list() {
     for dialect in Dialect::ALL {
-        let ended = Program::chat()
+        let ended = chat_program()
             .args([&format!("--demo={dialect}"), "--list-models"])
             .run();
         if dialect.is_tree() {
@@ -318,7 +315,7 @@ fn models_are_listed_where_the_service_has_a_list() {
     }
     let service = Service::builder().dialect(Dialect::Main).hide_api(true);
     let service = service.start().expect("a service");
-    let ended = Program::chat()
+    let ended = chat_program()
         .args(["-u", service.url(), "--list-models"])
         .run();
     assert_eq!((ended.status, &*ended.stdout), (Some(4), ""), "{ended:?}");
@@ -329,7 +326,7 @@ fn models_are_listed_where_the_service_has_a_list() {
 fn every_demonstration_answers_and_searches_the_web_if_asked_to() {
     let answer = "You said: \"Hi\". This is the first message of our conversation.";
     let start = |dialect, options: &[&str]| {
-        let program = Program::chat().arg(format!("--demo={dialect}"));
+        let program = chat_program().arg(format!("--demo={dialect}"));
         program.args(options).arg("Hi").start()
     };
     // All at once, as they take their time for each token.
@@ -363,7 +360,7 @@ fn every_demonstration_answers_and_searches_the_web_if_asked_to() {
 #[test]
 fn the_demonstration_needs_neither_an_address_nor_a_model() {
     let elsewhere = service();
-    let program = Program::chat().args(["--demo", "Hi"]);
+    let program = chat_program().args(["--demo", "Hi"]);
     let ended = program.env("H2OGPT_URL", elsewhere.url()).run();
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert_eq!(elsewhere.requests().len(), 0);

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use h2ogpt::{Event, FinishReason};
 
-use crate::service::{Dialect, Fault};
-use crate::{Cell, Column, ask, builder, check, history, is_of_2023, service};
+use super::{Cell, Column, ask, builder, check, history, is_of_2023, service};
+use support::service::{Dialect, Fault};
 
 const EMOJI: &str = "😀 👩‍👩‍👧 naïve über 日本語 🏳️‍🌈";
 
@@ -320,7 +320,7 @@ fn cancelled(dialect: Dialect) -> Cell {
 }
 
 fn next_is_whole(
-    service: &crate::service::Service,
+    service: &support::service::Service,
     mut conversation: h2ogpt::Conversation,
 ) -> Cell {
     let next = ask(&mut conversation, "And now?")?;

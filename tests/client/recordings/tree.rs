@@ -1,20 +1,18 @@
 //! What the client makes of the recordings of tree servers, v0.8.4 and main, over a real socket.
 
-mod support;
-#[path = "tables/tree.rs"]
-mod tables;
+mod messages;
 
 use std::collections::BTreeSet;
 
 use h2ogpt::{Error, Event, Step};
 use serde_json::Value;
 
+use messages::{HELLO, on_main, on_v0_8_4};
 use support::client::{Failure, Outcome, client, form, http};
 use support::http1::Request;
 use support::recording::{Recordings, names};
 use support::replay::Replay;
 use support::server::Server;
-use tables::{HELLO, on_main, on_v0_8_4};
 
 use Version::{Main, V0_8_4};
 
@@ -27,8 +25,8 @@ enum Version {
 impl Version {
     fn folder(self) -> &'static str {
         match self {
-            V0_8_4 => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/v0.8.4"),
-            Main => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/main"),
+            V0_8_4 => concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/v0.8.4"),
+            Main => concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/main"),
         }
     }
 

@@ -1,9 +1,5 @@
 //! TLS: whose certificates are trusted, and what happens if they are not.
 
-#![cfg(any(feature = "rustls", feature = "native-tls"))]
-
-mod support;
-
 use std::error::Error as _;
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -12,7 +8,6 @@ use h2ogpt::{Client, ClientBuilder, Error};
 
 use support::http1::chunk;
 use support::listener::Listener;
-use support::program::{Program, file};
 use support::script;
 use support::server::{Server, Then};
 use support::tls::Identity;
@@ -149,72 +144,6 @@ fn what_holds_no_certificate_is_refused_at_once() {
         let error = built.expect_err(pem);
         assert!(matches!(error, Error::Configuration { .. }), "{error:?}");
         assert!(error.to_string().contains("certificate"), "{error}");
-    }
-}
-
-#[test]
-fn the_chat_program_trusts_the_certificates_in_a_file() {
-    let identity = Identity::localhost();
-    let own = file("tls-own.pem", identity.ca_pem());
-    let other = file("tls-other.pem", Identity::localhost().ca_pem());
-    let missing = own.with_file_name("tls-missing.pem");
-    let server = Server::start_tls(&identity, script::replies(&["Hello"]));
-    let (own, other, missing) = (Some(&own), Some(&other), Some(&missing));
-    let table = [
-        (own, None, 0),
-        (None, own, 0),
-        (own, other, 0),
-        (None, None, 3),
-        (other, None, 3),
-        (missing, None, 2),
-        (None, missing, 2),
-    ];
-    for (cacert, variable, status) in table {
-        let mut program = Program::chat().args(["-u", &server.url(), "-m", "model", "Hi"]);
-        if let Some(path) = cacert {
-            program = program.arg("--cacert").arg(path);
-        }
-        if let Some(path) = variable {
-            program = program.env("SSL_CERT_FILE", path);
-        }
-        let ended = program.run();
-        let case = format!("--cacert {cacert:?}, SSL_CERT_FILE {variable:?}: {ended:?}");
-        assert_eq!(ended.status, Some(status), "{case}");
-        assert_eq!(
-            ended.stdout,
-            if status == 0 { "Hello\n" } else { "" },
-            "{case}"
-        );
-        let word = match status {
-            0 => "",
-            2 => "tls-missing.pem",
-            _ => "certificate",
-        };
-        assert!(ended.stderr.contains(word), "{case}");
-    }
-}
-
-/// Where the system says what is trusted by default, it can be told to on loopback too.
-#[test]
-#[cfg(all(
-    target_os = "linux",
-    any(feature = "platform-verifier", not(feature = "rustls"))
-))]
-fn a_server_of_the_default_roots_is_trusted_next_to_an_own_root() {
-    let (system, own) = (Identity::localhost(), Identity::localhost());
-    let system_file = file("tls-system.pem", system.ca_pem());
-    let own_file = file("tls-next-to-it.pem", own.ca_pem());
-    for (identity, connections) in [(&own, 1), (&system, 2)] {
-        let server = Server::start_tls(identity, script::replies(&["Hello"]));
-        let program = Program::chat().args(["-u", &server.url(), "-m", "model", "Hi"]);
-        let program = program.arg("--cacert").arg(&own_file);
-        let ended = program.env("SSL_CERT_FILE", &system_file).run();
-        assert_eq!(
-            (ended.status, &*ended.stdout),
-            (Some(0), "Hello\n"),
-            "{ended:?}"
-        );
-        assert_eq!(server.connections(), connections, "{ended:?}");
     }
 }
 

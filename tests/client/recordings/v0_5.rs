@@ -1,21 +1,19 @@
 //! What the client makes of every recording of a v0.5 server, over a real socket.
 
-mod support;
-#[path = "tables/v0_5.rs"]
-mod table;
+mod messages;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, BufRead, Read};
 
 use h2ogpt::Step;
 
+use messages::messages;
 use support::client::{Failure, Outcome, builder, client, http};
 use support::recording::{End, Recordings, names};
 use support::replay::Replay;
 use support::server::Server;
-use table::messages;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/v0.5");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/v0.5");
 /// The conversation that `conversation-create` creates.
 const PATH: &str = "/conversation/6b01052383bd6c58ceec45d5";
 

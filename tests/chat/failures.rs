@@ -1,19 +1,16 @@
 //! The chat program when things go wrong: its exit status, and what it says.
 
-mod support;
-
-#[path = "../examples/service/mod.rs"]
-mod service;
-
 use std::net::TcpListener;
 use std::time::Duration;
 
-use service::{Dialect, Fault, Seen, Service};
 use support::http1::chunk;
 use support::program::{Finished, Program};
 use support::proxy::{Protocol, Proxy};
 use support::script;
 use support::server::{Server, Then};
+use support::service::{Dialect, Fault, Seen, Service};
+
+use crate::{ask_program, chat_program};
 
 /// Where something goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +37,7 @@ fn failing(dialect: Dialect, at: At, fault: Fault) -> Service {
 }
 
 fn chat(url: &str) -> Program {
-    Program::chat().args(["-u", url, "--timeout", "0.3", "Hi"])
+    chat_program().args(["-u", url, "--timeout", "0.3", "Hi"])
 }
 
 fn answer(status: u16, content_type: &'static str, body: &str) -> Fault {
@@ -323,7 +320,7 @@ fn where_nobody_listens_is_a_network_error() {
 #[test]
 fn the_ask_program_fails_too_and_says_why() {
     let service = failing(Dialect::V0_5, At::Message, Fault::Cut(3));
-    let ended = Program::ask()
+    let ended = ask_program()
         .env("H2OGPT_URL", service.url())
         .arg("Hi")
         .run();
@@ -374,7 +371,7 @@ fn what_a_server_says_cannot_steer_the_terminal() {
         (request.path == "/api/models").then(|| answer(200, "application/json", &models))
     });
     let list = list.start().expect("a service");
-    let ended = Program::chat()
+    let ended = chat_program()
         .args(["-u", list.url(), "--list-models"])
         .run();
     assert_eq!(ended.status, Some(0), "{ended:?}");
@@ -395,7 +392,7 @@ fn verbose_output_names_every_request_and_no_secret() {
     ];
     let run = |server: &Server| {
         let url = server.url().replace("http://", "http://sue:s3cret@");
-        let program = Program::chat().args(["-v", "-u", &url, "-m", "model", "Hi"]);
+        let program = chat_program().args(["-v", "-u", &url, "-m", "model", "Hi"]);
         let program = program.args(["-x", &proxy.url_with("ada", "pr0xy-pass")]);
         program.env("H2OGPT_COOKIE", "hf-chat=t0psecret").run()
     };
@@ -440,7 +437,7 @@ fn who_names_no_service_is_told_that_the_default_one_is_gone() {
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a port");
     let proxy = format!("http://{}", nobody.local_addr().expect("an address"));
     drop(nobody);
-    let ended = Program::chat().args(["-x", &proxy, "Hi"]).run();
+    let ended = chat_program().args(["-x", &proxy, "Hi"]).run();
     assert_eq!(ended.status, Some(3), "{ended:?}");
     assert_is_one_line(&ended);
     assert!(ended.stderr.contains("--url"), "{ended:?}");

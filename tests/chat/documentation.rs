@@ -1,16 +1,16 @@
 //! What the README and the crate's documentation say is so: of each other, of the programs and of
 //! the files.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::program::Program;
+use crate::chat_program;
 
+/// Where a file of the repository is.
 fn path(name: impl AsRef<Path>) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("the repository").join(name)
 }
 
 #[track_caller]
@@ -87,7 +87,7 @@ fn several_turns_are_the_same_in_both() {
 
 #[test]
 fn the_options_and_exit_statuses_of_the_readme_are_those_that_the_program_prints() {
-    let help = Program::chat().arg("--help").run().stdout;
+    let help = chat_program().arg("--help").run().stdout;
     assert_same(block(&read("README.md"), "## The command line\n"), &help);
 }
 
@@ -193,30 +193,23 @@ fn links_and_names_of_files_lead_to_files() {
     let files: BTreeSet<&str> = links.chain(quoted).collect();
     assert!(files.len() > 10, "{files:?}");
     for file in files {
-        // The archive of a package is without it.
-        assert!(path(file).exists() || file == ".ci/run", "no {file}");
+        assert!(path(file).exists(), "no {file}");
     }
 }
 
 #[test]
 fn tests_examples_and_benchmarks_that_are_named_exist() {
-    let (readme, manifest) = (read("README.md"), read("Cargo.toml"));
-    for (option, folder) in [("--example", "examples"), ("--test", "tests")] {
-        let names = words_after(&readme, option);
-        assert!(!names.is_empty(), "{option}");
-        for name in names {
-            let places = [
-                format!("{folder}/{name}.rs"),
-                format!("{folder}/{name}/main.rs"),
-            ];
-            let exists = places.iter().any(|place| path(place).exists());
-            assert!(exists, "{option} {name}");
-        }
+    let (readme, manifest) = (read("README.md"), read("tests/Cargo.toml"));
+    for name in words_after(&readme, "--example") {
+        let exists = path(format!("examples/{name}.rs")).exists();
+        assert!(exists, "--example {name}");
     }
-    let benchmarks = words_after(&readme, "--bench");
-    assert!(!benchmarks.is_empty(), "--bench");
-    for name in benchmarks {
-        let entry = format!("[[bench]]\nname = {name:?}\n");
-        assert!(manifest.contains(&entry), "--bench {name}");
+    for kind in ["test", "bench"] {
+        let names = words_after(&readme, &format!("--{kind}"));
+        assert!(!names.is_empty(), "--{kind}");
+        for name in names {
+            let entry = format!("[[{kind}]]\nname = {name:?}\n");
+            assert!(manifest.contains(&entry), "--{kind} {name}");
+        }
     }
 }

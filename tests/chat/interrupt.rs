@@ -1,23 +1,21 @@
 //! The chat program and Ctrl-C.
 
-#![cfg(unix)]
-
-mod support;
-
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use support::http1::Request;
 use support::listener::lock;
-use support::program::{Finished, Program, Running};
+use support::program::{Finished, Running};
 use support::script;
 use support::server::{Server, Then};
+
+use crate::chat_program;
 
 const SOON: Duration = Duration::from_secs(10);
 
 fn start(server: &Server, options: &[&str]) -> Running {
-    let program = Program::chat().args(["-u", &server.url(), "-m", "model", "Hi"]);
+    let program = chat_program().args(["-u", &server.url(), "-m", "model", "Hi"]);
     program.args(options).start()
 }
 
@@ -154,7 +152,7 @@ fn the_second_one_ends_the_program_at_once() {
 #[test]
 fn while_standard_input_is_read_it_ends_the_program_before_anything_is_sent() {
     let (server, _) = holding(|_| false, &[]);
-    let program = Program::chat().args(["-u", &server.url(), "Hi"]);
+    let program = chat_program().args(["-u", &server.url(), "Hi"]);
     // More than a pipe holds, so that it is taken only if the program reads it.
     let text = "All work and no play.\n".repeat(10_000);
     let running = program.stdin(text).stdin_stays_open().start();

@@ -1,9 +1,5 @@
 //! Ending a reply from another thread: at once, wherever it hangs, and without harm to anything else.
 
-#[path = "../examples/service/mod.rs"]
-mod service;
-mod support;
-
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -12,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use h2ogpt::{Canceller, Client, Conversation, Error, Reply};
 
-use service::{Dialect, Fault, Seen, Service};
 use support::http1::{LAST_CHUNK, chunk, response};
 use support::script;
 use support::server::{Server, Then};
+use support::service::{Dialect, Fault, Seen, Service};
 
 /// Milliseconds are the rule; the rest is for machines that are busy.
 const AT_ONCE: Duration = Duration::from_millis(500);

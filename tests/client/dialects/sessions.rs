@@ -2,8 +2,8 @@
 
 use h2ogpt::{Client, DEFAULT_MODEL, Error};
 
-use crate::service::{Dialect, Fault, MODELS, Service};
-use crate::{Cell, Column, ask, builder, check, history, is_of_2023, service};
+use super::{Cell, Column, ask, builder, check, history, is_of_2023, service};
+use support::service::{Dialect, Fault, MODELS, Service};
 
 pub fn columns() -> Vec<Column> {
     vec![

@@ -2,8 +2,8 @@
 
 use h2ogpt::Error;
 
-use crate::service::{Dialect, Fault};
-use crate::{Cell, Column, builder, check, service};
+use super::{Cell, Column, builder, check, service};
+use support::service::{Dialect, Fault};
 
 pub fn columns() -> Vec<Column> {
     vec![

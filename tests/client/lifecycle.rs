@@ -1,21 +1,16 @@
 //! A conversation is deleted on whichever way it ends, and exactly once.
 
-mod support;
-
-#[path = "../examples/service/mod.rs"]
-mod service;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use h2ogpt::{Canceller, Client, Conversation, Error, Message, Step};
 
-use service::{Dialect, Fault, Seen, Service};
 use support::client::{Failure, Outcome, builder, client, http};
 use support::flat;
 use support::http1::response;
 use support::server::{Server, Then};
+use support::service::{Dialect, Fault, Seen, Service};
 
 fn start(dialect: Dialect) -> Service {
     Service::builder()

@@ -1,12 +1,5 @@
 //! The chat program in the hands of a person at a terminal.
 
-#![cfg(unix)]
-
-mod support;
-
-#[path = "../examples/service/mod.rs"]
-mod service;
-
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -14,19 +7,21 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use service::Service;
 use support::http1::{LAST_CHUNK, Request, chunk, response};
 use support::listener::lock;
 use support::program::Program;
 use support::script;
 use support::server::{Server, Then};
+use support::service::Service;
 use support::terminal::{CTRL_C, CTRL_D, Terminal, screen};
+
+use crate::chat_program;
 
 const SOON: Duration = Duration::from_secs(20);
 const WAITING: &str = "\r\u{1b}[K\u{1b}[?7lwaiting for the service ... ";
 
 fn chat(url: &str) -> Program {
-    Program::chat().args(["-u", url, "-m", "model"])
+    chat_program().args(["-u", url, "-m", "model"])
 }
 
 fn on_a_terminal(program: Program) -> Terminal {
@@ -215,7 +210,7 @@ fn a_reply_that_goes_elsewhere_is_waited_for_visibly_too() {
 #[test]
 fn a_chat_asks_and_retries_and_begins_anew_until_ctrl_d() {
     let service = Service::start().expect("a service");
-    let mut terminal = on_a_terminal(Program::chat().args(["-u", service.url()]));
+    let mut terminal = on_a_terminal(chat_program().args(["-u", service.url()]));
     terminal.wait_for("> ");
     terminal.press("/retry\n");
     terminal.wait_for("nothing to retry yet\r\n> ");
@@ -382,7 +377,7 @@ fn who_names_no_service_is_told_in_a_chat_too_that_the_default_one_is_gone() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let proxy = format!("http://{}", nobody.local_addr().expect("an address"));
     drop(nobody);
-    let mut terminal = on_a_terminal(Program::chat().args(["-x", &proxy]));
+    let mut terminal = on_a_terminal(chat_program().args(["-x", &proxy]));
     terminal.wait_for("> ");
     terminal.press("One\n");
     terminal.wait_for("--url");

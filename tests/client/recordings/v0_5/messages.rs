@@ -2,7 +2,7 @@
 
 use h2ogpt::Step;
 
-use crate::support::client::{Failure, Outcome, http, incomplete, server};
+use support::client::{Failure, Outcome, http, incomplete, server};
 
 /// The tokens of `message-utf8`. The two empty ones that it also has are no piece of text.
 const UTF8: &str = "Привет|,| мир|!| |👋|🏽| Eszter|,| naïve| café| 東京|は|「|晴れ|」| |👨\u{200d}👩\u{200d}👧\u{200d}👦\

@@ -1,0 +1,4 @@
+//! What the client makes of recordings of real servers.
+
+mod tree;
+mod v0_5;
