@@ -4,10 +4,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use h2ogpt::{Client, Result, tokens};
+use h2ogpt::Result;
 
-use support::http1::{LAST_CHUNK, chunk};
-use support::script;
+use support::client::{builder, decode};
 use support::server::{Server, Then};
 use support::stream::{Format, WORD};
 
@@ -76,20 +75,11 @@ fn assert_one_for_each_token(case: &str, allocations: usize, text: &str) {
     );
 }
 
-/// Every event of a reply, the last one too.
-fn events(format: Format) -> Vec<String> {
-    let mut events = vec![format.event(WORD); WARM_UP + TOKENS];
-    let (before, after) = format.last_event();
-    let text = WORD.repeat(WARM_UP + TOKENS);
-    events.push(format!("{before}{text}{after}"));
-    events
-}
-
 #[test]
 fn a_token_that_is_decoded_from_memory_costs_one_allocation() {
     for format in Format::ALL {
-        let stream = events(format).concat();
-        let mut reply = tokens(stream.as_bytes());
+        let stream: String = format.events(WARM_UP + TOKENS).collect();
+        let mut reply = decode(stream.as_bytes());
         allocations_of(&mut reply, WARM_UP);
         let allocations = allocations_of(&mut reply, TOKENS);
         assert_one_for_each_token(&format!("{format:?}"), allocations, reply.text());
@@ -100,15 +90,13 @@ fn a_token_that_is_decoded_from_memory_costs_one_allocation() {
 #[test]
 fn a_token_of_a_reply_costs_one_allocation() {
     for format in Format::ALL {
-        let mut body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
-        body.extend(events(format).iter().flat_map(chunk));
-        body.extend(LAST_CHUNK);
-        let server = Server::start(format.service(move |_, writer| {
-            let _ = writer.write_all(&body);
+        let response = format.response(WARM_UP + TOKENS, 1);
+        let server = Server::start(format.replying(move |_, writer| {
+            let _ = writer.write_all(&response);
             Then::KeepAlive
         }));
-        let builder = Client::builder().url(server.url()).model("model");
-        let client = builder.no_proxy().build().expect("a client");
+        let client = builder(server.url()).model("model").build();
+        let client = client.expect("a client");
         let mut conversation = client.conversation().expect("a conversation");
         let mut reply = conversation.send("Hi").expect("a reply");
         allocations_of(&mut reply, WARM_UP);
@@ -117,7 +105,7 @@ fn a_token_of_a_reply_costs_one_allocation() {
         assert!(reply.next().is_none());
         drop(reply);
         conversation.close().expect("deleted");
-        assert!(script::is_deleted(&server.requests()));
+        assert!(server.is_deleted());
     }
 }
 
@@ -126,7 +114,7 @@ fn a_token_with_an_escape_costs_no_more() {
     for format in Format::ALL {
         for text in [r"\n", r"a\n", r"\u00e9", r"a\ud83d\ude00b"] {
             let stream = format.event(text).repeat(WARM_UP + TOKENS);
-            let mut reply = tokens(stream.as_bytes());
+            let mut reply = decode(stream.as_bytes());
             assert!(reply.by_ref().take(WARM_UP).all(|token| token.is_ok()));
             let before = ALLOCATIONS.get();
             assert!(reply.by_ref().take(TOKENS).all(|token| token.is_ok()));

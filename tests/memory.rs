@@ -104,14 +104,14 @@ fn client(server: &Server) -> Client {
         .expect("a client")
 }
 
-/// A service whose replies have so many tokens. It makes them as it sends them.
-fn service(format: Format, tokens: usize) -> Server {
+/// A server whose replies have so many tokens. It makes them as it sends them.
+fn server(format: Format, tokens: usize) -> Server {
     const AT_ONCE: usize = 100;
     let events = chunk(format.event(WORD).repeat(AT_ONCE));
     let words = chunk(WORD.repeat(AT_ONCE));
-    Server::start(format.service(move |_, writer| {
+    Server::start(format.replying(move |_, writer| {
         let mut write = |bytes: &[u8]| writer.write_all(bytes);
-        let mut answer = || {
+        let mut reply = || {
             write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
             (0..tokens / AT_ONCE).try_for_each(|_| write(&events))?;
             let (before, after) = format.last_event();
@@ -121,7 +121,7 @@ fn service(format: Format, tokens: usize) -> Server {
             write(LAST_CHUNK)
         };
         // The client may hang up, which is the server's business.
-        let _ = answer();
+        let _ = reply();
         Then::KeepAlive
     }))
 }
@@ -135,7 +135,7 @@ fn peaks(format: Format, tokens: usize) -> (usize, usize) {
     let capacity = text.capacity();
     drop(text);
 
-    let server = service(format, tokens);
+    let server = server(format, tokens);
     let before = live();
     PEAK.store(before, Ordering::SeqCst);
     let client = client(&server);
@@ -300,7 +300,7 @@ fn the_service_of_the_thousand() {
     if !plays("service") {
         return;
     }
-    let server = Server::start(script::service(|_, writer| {
+    let server = Server::start(script::replying(|_, writer| {
         script::begin(writer, &[WORD]);
         Then::Hold
     }));

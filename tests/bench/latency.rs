@@ -13,8 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use h2ogpt::Client;
-
+use support::client::builder;
 use support::http1::{LAST_CHUNK, chunk};
 use support::script;
 use support::server::{Server, Then};
@@ -26,10 +25,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 fn main() {
     // `cargo test --benches` runs this too, where one small round shows that it works.
-    let (tokens, starts) = match env::args().any(|argument| argument == "--bench") {
-        true => (300, 100),
-        false => (10, 3),
-    };
+    let is_bench = env::args().any(|argument| argument == "--bench");
+    let (tokens, starts) = if is_bench { (300, 100) } else { (10, 3) };
     for format in Format::ALL {
         let (server, sent) = paced(format, tokens);
         println!("{format:?}, {tokens} tokens, {PAUSE:?} apart: from the server's write");
@@ -65,7 +62,7 @@ fn report(what: &str, mut times: Vec<Duration>) {
 fn paced(format: Format, tokens: usize) -> (Server, Receiver<Instant>) {
     let (sender, sent) = channel();
     let sender = Mutex::new(sender);
-    let server = Server::start(format.service(move |_, writer| {
+    let server = Server::start(format.replying(move |_, writer| {
         let sender = sender.lock().unwrap_or_else(PoisonError::into_inner);
         let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         let _ = writer.write_all(head);
@@ -91,7 +88,7 @@ fn since(sent: &Receiver<Instant>) -> Duration {
 fn lines(server: &Server, sent: &Receiver<Instant>, tokens: usize) -> Vec<Duration> {
     let config = ureq::Agent::config_builder().proxy(None);
     let agent = ureq::Agent::new_with_config(config.build());
-    let message = format!("{}/conversation/{}", server.url(), script::CONVERSATION);
+    let message = format!("{}{}", server.url(), script::PATH);
     let answer = agent.post(message).send("{}").expect("a reply");
     let mut body = BufReader::new(answer.into_body().into_reader());
     let mut line = Vec::new();
@@ -107,8 +104,8 @@ fn lines(server: &Server, sent: &Receiver<Instant>, tokens: usize) -> Vec<Durati
 }
 
 fn reply(server: &Server, sent: &Receiver<Instant>, tokens: usize) -> Vec<Duration> {
-    let builder = Client::builder().url(server.url()).model("model");
-    let client = builder.no_proxy().build().expect("a client");
+    let client = builder(server.url()).model("model").build();
+    let client = client.expect("a client");
     let mut conversation = client.conversation().expect("a conversation");
     let mut reply = conversation.send("Hi").expect("a reply");
     let mut times = Vec::new();

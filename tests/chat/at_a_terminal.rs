@@ -5,12 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
-
-use support::http1::{LAST_CHUNK, Request, chunk, response};
+use support::http1::{Request, response};
 use support::listener::lock;
 use support::program::Program;
-use support::script;
+use support::script::{self, Endpoint};
 use support::server::{Server, Then};
 use support::service::Service;
 use support::terminal::{CTRL_C, CTRL_D, Terminal, screen};
@@ -28,17 +26,12 @@ fn on_a_terminal(program: Program) -> Terminal {
     program.start_on_a_terminal(None, None)
 }
 
-fn is_message(request: &Request) -> bool {
-    request.method == "POST" && request.path.ends_with(script::CONVERSATION)
-}
-
 /// What was asked so far.
 fn prompts(server: &Server) -> Vec<String> {
-    let requests = server.requests();
-    let messages = requests.iter().filter(|request| is_message(request));
-    let inputs = messages.map(|message| {
-        let body: Value = serde_json::from_slice(&message.body).expect("JSON");
-        body["inputs"].as_str().expect("inputs").to_owned()
+    let messages = server.requests_to(Endpoint::Message);
+    let inputs = messages.iter().map(|message| {
+        let inputs = &message.json()["inputs"];
+        inputs.as_str().expect("a prompt").to_owned()
     });
     inputs.collect()
 }
@@ -69,7 +62,7 @@ impl Gate {
 fn late(reply: impl Fn(&mut dyn Write) -> Then + Send + Sync + 'static) -> (Server, Arc<Gate>) {
     let gate = Arc::<Gate>::default();
     let closed = Arc::clone(&gate);
-    let server = Server::start(script::service(move |_, writer| {
+    let server = Server::start(script::replying(move |_, writer| {
         closed.pass();
         reply(writer)
     }));
@@ -78,8 +71,7 @@ fn late(reply: impl Fn(&mut dyn Write) -> Then + Send + Sync + 'static) -> (Serv
 
 fn hello(writer: &mut dyn Write) -> Then {
     script::begin(writer, &["Hello", " there"]);
-    let _ = writer.write_all(&chunk(script::last_event("Hello there")));
-    let _ = writer.write_all(LAST_CHUNK);
+    script::end(writer, "Hello there");
     Then::KeepAlive
 }
 
@@ -90,9 +82,8 @@ fn endless(writer: &mut dyn Write) -> Then {
 }
 
 fn refusal(writer: &mut dyn Write) -> Then {
-    let json = ("Content-Type", "application/json");
     let body = r#"{"message":"Model is overloaded"}"#;
-    let _ = writer.write_all(&response("503 Service Unavailable", &[json], body));
+    let _ = writer.write_all(&response("503 Service Unavailable", &[script::JSON], body));
     Then::KeepAlive
 }
 
@@ -128,10 +119,10 @@ fn late_to_create() -> (Server, Arc<Gate>) {
     let gate = Arc::<Gate>::default();
     let (closed, service) = (
         Arc::clone(&gate),
-        script::service(|_, writer| hello(writer)),
+        script::replying(|_, writer| hello(writer)),
     );
     let server = Server::start(move |request, writer| {
-        if request.path == "/conversation" {
+        if request.endpoint() == Endpoint::Create {
             closed.pass();
         }
         service(request, writer)
@@ -148,7 +139,7 @@ fn requests_are_reported_above_the_line_that_waits() {
     let (status, output) = terminal.finish();
     assert_eq!(status, Some(0), "{output:?}");
     let screen = screen(&output);
-    let (steps, lines) = (script::steps(&server.requests()), screen.lines());
+    let (steps, lines) = (server.steps(), screen.lines());
     let reports = lines.clone().filter(|line| line.starts_with("chat: "));
     assert_eq!(reports.count(), steps.len(), "{output:?}");
     assert_eq!(lines.count(), steps.len() + 1, "{output:?}");
@@ -157,14 +148,14 @@ fn requests_are_reported_above_the_line_that_waits() {
 
 #[test]
 fn ctrl_c_takes_the_line_that_waits_away() {
-    let server = Server::start(script::service(|_, _| Then::Hold));
+    let server = Server::start(script::replying(|_, _| Then::Hold));
     let mut terminal = on_a_terminal(chat(&server.url()).arg("Hi"));
     terminal.wait_for(WAITING);
     terminal.press(CTRL_C);
     let (status, output) = terminal.finish();
     assert_eq!(status, Some(130), "{output:?}");
     assert_eq!(screen(&output), "", "{output:?}");
-    assert!(script::is_deleted(&server.requests()));
+    assert!(server.is_deleted());
 }
 
 #[test]
@@ -175,7 +166,8 @@ fn nothing_is_shown_where_it_could_not_be_taken_away() {
     let piped = program().start_on_a_terminal(None, Some(stderr));
     let dumb = on_a_terminal(program().env("TERM", "dumb"));
     let unknown = on_a_terminal(program().env_remove("TERM"));
-    let all_wait = |requests: &[Request]| requests.iter().filter(|r| is_message(r)).count() == 3;
+    let is_message = |request: &&Request| request.endpoint() == Endpoint::Message;
+    let all_wait = |requests: &[Request]| requests.iter().filter(is_message).count() == 3;
     assert!(server.wait_for(all_wait, SOON));
     // Begins to wait after all of them.
     let mut clock = on_a_terminal(program());
@@ -244,7 +236,7 @@ fn a_chat_asks_and_retries_and_begins_anew_until_ctrl_d() {
 /// A server whose first reply does not end, while the others do.
 fn long_winded_once() -> Server {
     let messages = AtomicUsize::new(0);
-    Server::start(script::service(move |_, writer| {
+    Server::start(script::replying(move |_, writer| {
         match messages.fetch_add(1, Ordering::SeqCst) {
             0 => endless(writer),
             _ => hello(writer),
@@ -261,17 +253,16 @@ fn ctrl_c_ends_a_reply_and_then_the_chat() {
     terminal.wait_for("Hello");
     terminal.press(CTRL_C);
     terminal.wait_for("> ");
-    assert!(!script::is_deleted(&server.requests()));
+    assert!(!server.is_deleted());
     terminal.press("Two\n");
     terminal.wait_for("Hello there\r\n> ");
     terminal.press(format!("Three{CTRL_C}"));
     let (status, output) = terminal.finish();
     assert_eq!(status, Some(130), "{output:?}");
     assert_eq!(prompts(&server), ["One", "Two"]);
-    let requests = server.requests();
-    let created = requests.iter().filter(|r| r.path == "/conversation");
-    assert_eq!(created.count(), 1, "the chat goes on in its conversation");
-    assert!(script::is_deleted(&requests));
+    let created = server.requests_to(Endpoint::Create);
+    assert_eq!(created.len(), 1, "the chat goes on in its conversation");
+    assert!(server.is_deleted());
 }
 
 #[test]
@@ -345,10 +336,8 @@ fn what_a_reply_says_cannot_steer_the_terminal() {
 fn ctrl_c_while_the_conversation_is_created_shows_at_once_and_sends_nothing() {
     for (is_chat, expected) in [(false, 130), (true, 0)] {
         let (server, gate) = late_to_create();
-        let mut terminal = match is_chat {
-            true => on_a_terminal(chat(&server.url())),
-            false => on_a_terminal(chat(&server.url()).arg("Hi")),
-        };
+        let words = if is_chat { None } else { Some("Hi") };
+        let mut terminal = on_a_terminal(chat(&server.url()).args(words));
         if is_chat {
             terminal.wait_for("> ");
             terminal.press("Hi\n");
@@ -366,7 +355,7 @@ fn ctrl_c_while_the_conversation_is_created_shows_at_once_and_sends_nothing() {
         assert_eq!(status, Some(expected), "{output:?}");
         assert!(!screen(&output).contains("waiting"), "{output:?}");
         assert_eq!(prompts(&server), [""; 0]);
-        assert!(script::is_deleted(&server.requests()));
+        assert!(server.is_deleted());
     }
 }
 

@@ -3,10 +3,10 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use support::http1::chunk;
+use support::http1::{chunk, response};
 use support::program::{Finished, Program};
 use support::proxy::{Protocol, Proxy};
-use support::script;
+use support::script::{self, Endpoint};
 use support::server::{Server, Then};
 use support::service::{Dialect, Fault, Seen, Service};
 
@@ -357,7 +357,7 @@ fn what_a_server_says_cannot_steer_the_terminal() {
         format!("data:{{\"error\":\"{STEERING_JSON}\",\"error_type\":\"a\\u001bb\"}}\n\n");
     let no_json = format!("data:{{{STEERING}\n\n");
     for event in [in_the_stream, no_json] {
-        let server = Server::start(script::service(move |_, writer| {
+        let server = Server::start(script::replying(move |_, writer| {
             script::begin(writer, &["Hello"]);
             let _ = writer.write_all(&chunk(&event));
             Then::Close
@@ -379,6 +379,9 @@ fn what_a_server_says_cannot_steer_the_terminal() {
     assert!(!line.contains(char::is_control), "{ended:?}");
 }
 
+/// The value of a cookie that a server sets.
+const SESSION: &str = "a3f1c0de-secret-session";
+
 #[test]
 fn verbose_output_names_every_request_and_no_secret() {
     let proxy = Proxy::start_with_credentials(Protocol::Http, "ada", "pr0xy-pass");
@@ -388,7 +391,7 @@ fn verbose_output_names_every_request_and_no_secret() {
         "pr0xy-pass",
         "c3VlOn",
         "YWRhOn",
-        script::SESSION,
+        SESSION,
     ];
     let run = |server: &Server| {
         let url = server.url().replace("http://", "http://sue:s3cret@");
@@ -397,7 +400,15 @@ fn verbose_output_names_every_request_and_no_secret() {
         program.env("H2OGPT_COOKIE", "hf-chat=t0psecret").run()
     };
 
-    let server = Server::start(script::replies(&["Hello"]));
+    let usual = script::replies(&["Hello"]);
+    let server = Server::start(move |request, writer| match request.endpoint() {
+        Endpoint::Settings => {
+            let cookie = format!("hf-chat={SESSION}; Path=/; HttpOnly; Secure; SameSite=None");
+            let _ = writer.write_all(&response("200 OK", &[("Set-Cookie", &cookie)], ""));
+            Then::KeepAlive
+        }
+        _ => usual(request, writer),
+    });
     let ended = run(&server);
     assert_eq!(
         (ended.status, &*ended.stdout),
@@ -406,7 +417,7 @@ fn verbose_output_names_every_request_and_no_secret() {
     );
     let requests = server.requests();
     assert_eq!(ended.stderr.lines().count(), requests.len(), "{ended:?}");
-    for (line, step) in ended.stderr.lines().zip(script::steps(&requests)) {
+    for (line, step) in ended.stderr.lines().zip(server.steps()) {
         assert!(
             line.starts_with(&format!("chat: {step}: 200 after ")),
             "{line}"
@@ -416,11 +427,11 @@ fn verbose_output_names_every_request_and_no_secret() {
     assert_eq!(credentials, Some("Basic c3VlOnMzY3JldA=="));
     assert_eq!(requests[0].header("cookie"), Some("hf-chat=t0psecret"));
 
-    let refusing = Server::start(script::service(|_, _| Then::Reset));
+    let refusing = Server::start(script::replying(|_, _| Then::Reset));
     let refused = run(&refusing);
     assert_eq!(refused.status, Some(3), "{refused:?}");
     assert!(refused.stderr.contains("no answer after"), "{refused:?}");
-    proxy.stop();
+    proxy.listener.stop();
     let unreached = run(&refusing);
     assert_eq!(unreached.status, Some(3), "{unreached:?}");
     for secret in secrets {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use support::http1::Request;
 use support::listener::lock;
 use support::program::{Finished, Running};
-use support::script;
+use support::script::{self, Endpoint};
 use support::server::{Server, Then};
 
 use crate::chat_program;
@@ -19,21 +19,18 @@ fn start(server: &Server, options: &[&str]) -> Running {
     program.args(options).start()
 }
 
-/// A server that answers the requests that `is_late` picks only when it is told to.
-fn holding(
-    is_late: impl Fn(&Request) -> bool + Send + Sync + 'static,
-    reply: &'static [&'static str],
-) -> (Server, Sender<()>) {
+/// A server that responds at one endpoint only when it is told to, and whose reply does not end.
+fn holding(late: Option<Endpoint>, reply: &'static [&'static str]) -> (Server, Sender<()>) {
     let (go_on, told): (Sender<()>, Receiver<()>) = mpsc::channel();
     let told = Arc::new(Mutex::new(told));
-    let handler = script::service(move |_, writer| {
+    let handler = script::replying(move |_, writer| {
         if !reply.is_empty() {
             script::begin(writer, reply);
         }
         Then::Hold
     });
     let server = Server::start(move |request, writer| {
-        if is_late(request) {
+        if late == Some(request.endpoint()) {
             let _ = lock(&told).recv_timeout(SOON);
         }
         handler(request, writer)
@@ -42,14 +39,11 @@ fn holding(
 }
 
 #[track_caller]
-fn wait_for(server: &Server, what: &str, wanted: impl Fn(&Request) -> bool) {
-    let arrived = server.wait_for(|requests| requests.iter().any(&wanted), SOON);
-    let steps = script::steps(&server.requests());
-    assert!(arrived, "no {what} among {steps:?}");
-}
-
-fn is_message(request: &Request) -> bool {
-    request.method == "POST" && request.path.ends_with(script::CONVERSATION)
+fn wait_for(server: &Server, endpoint: Endpoint) {
+    let is_it = |request: &Request| request.endpoint() == endpoint;
+    let arrived = server.wait_for(|requests| requests.iter().any(is_it), SOON);
+    let steps = server.steps();
+    assert!(arrived, "no {endpoint:?} among {steps:?}");
 }
 
 #[track_caller]
@@ -65,31 +59,31 @@ fn assert_interrupted(ended: &Finished, stdout: &str) {
 
 #[test]
 fn while_the_answer_is_awaited_it_ends_the_program_and_deletes_the_conversation() {
-    let (server, _) = holding(|_| false, &[]);
+    let (server, _) = holding(None, &[]);
     let running = start(&server, &[]);
-    wait_for(&server, "message", is_message);
+    wait_for(&server, Endpoint::Message);
     let started = Instant::now();
     running.interrupt();
     assert_interrupted(&running.finish(), "");
-    assert!(script::is_deleted(&server.requests()));
+    assert!(server.is_deleted());
     assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
 }
 
 #[test]
 fn in_the_middle_of_a_reply_it_leaves_what_had_arrived_and_a_newline() {
-    let (server, _) = holding(|_| false, &["Hello", " the"]);
+    let (server, _) = holding(None, &["Hello", " the"]);
     let running = start(&server, &[]);
     running.wait_for_stdout("Hello the");
     running.interrupt();
     assert_interrupted(&running.finish(), "Hello the\n");
-    assert!(script::is_deleted(&server.requests()));
+    assert!(server.is_deleted());
 }
 
 #[test]
 fn without_streaming_it_prints_what_had_arrived_too() {
     let (sent, arrived) = mpsc::channel();
     let sent = Mutex::new(sent);
-    let server = Server::start(script::service(move |_, writer| {
+    let server = Server::start(script::replying(move |_, writer| {
         script::begin(writer, &["Hello", " the"]);
         let _ = lock(&sent).send(());
         Then::Hold
@@ -102,36 +96,30 @@ fn without_streaming_it_prints_what_had_arrived_too() {
     // What was sent may not have been read yet.
     let possible = ["", "Hello\n", "Hello the\n"];
     assert!(possible.contains(&&*ended.stdout), "{ended:?}");
-    assert!(script::is_deleted(&server.requests()));
+    assert!(server.is_deleted());
 }
 
 #[test]
 fn while_the_conversation_is_created_it_deletes_it_before_anything_is_asked() {
-    let is_create = |request: &Request| request.path == "/conversation";
-    let (server, go_on) = holding(is_create, &["Hello"]);
+    let (server, go_on) = holding(Some(Endpoint::Create), &["Hello"]);
     let running = start(&server, &[]);
-    wait_for(&server, "create", is_create);
+    wait_for(&server, Endpoint::Create);
     running.interrupt();
     running.wait_for_stderr("\n");
     go_on.send(()).expect("the server listens");
     assert_interrupted(&running.finish(), "");
-    let requests = server.requests();
-    assert!(
-        !requests.iter().any(is_message),
-        "{:?}",
-        script::steps(&requests)
-    );
-    assert!(script::is_deleted(&requests));
+    let messages = server.requests_to(Endpoint::Message);
+    assert!(messages.is_empty(), "{:?}", server.steps());
+    assert!(server.is_deleted());
 }
 
 #[test]
 fn the_second_one_ends_the_program_at_once() {
-    let is_delete = |request: &Request| request.method == "DELETE";
-    let (server, go_on) = holding(is_delete, &["Hello"]);
+    let (server, go_on) = holding(Some(Endpoint::Delete), &["Hello"]);
     let running = start(&server, &[]);
     running.wait_for_stdout("Hello");
     running.interrupt();
-    wait_for(&server, "DELETE", is_delete);
+    wait_for(&server, Endpoint::Delete);
     let started = Instant::now();
     running.interrupt();
     let ended = running.finish();
@@ -151,7 +139,7 @@ fn the_second_one_ends_the_program_at_once() {
 
 #[test]
 fn while_standard_input_is_read_it_ends_the_program_before_anything_is_sent() {
-    let (server, _) = holding(|_| false, &[]);
+    let (server, _) = holding(None, &[]);
     let program = chat_program().args(["-u", &server.url(), "Hi"]);
     // More than a pipe holds, so that it is taken only if the program reads it.
     let text = "All work and no play.\n".repeat(10_000);
@@ -159,5 +147,5 @@ fn while_standard_input_is_read_it_ends_the_program_before_anything_is_sent() {
     let _open = running.wait_for_stdin();
     running.interrupt();
     assert_interrupted(&running.finish(), "");
-    assert_eq!(script::steps(&server.requests()), [""; 0]);
+    assert_eq!(server.steps(), [""; 0]);
 }

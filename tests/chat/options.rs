@@ -1,16 +1,15 @@
 //! The options and variables of the chat program, as the server sees them.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use support::http1::Request;
 use support::program::{DEMO_NOTE, Program};
-use support::script;
+use support::script::{self, Endpoint};
 use support::server::Server;
 use support::service::{Dialect, MODELS, Service};
 
 use crate::chat_program;
 
-fn service() -> Server {
+fn server() -> Server {
     Server::start(script::replies(&["Hello"]))
 }
 
@@ -28,51 +27,15 @@ fn run(program: Program) {
     );
 }
 
-#[track_caller]
-fn find(requests: &[Request], path: &str) -> Request {
-    let is_it = |request: &&Request| request.method == "POST" && request.path == path;
-    requests.iter().find(is_it).cloned().expect(path)
-}
-
-/// The fields of the settings, decoded.
-fn settings(server: &Server) -> Vec<(String, String)> {
-    let request = find(&server.requests(), "/settings");
-    let body = String::from_utf8(request.body).expect("a form");
-    let pairs = body.split('&').filter_map(|pair| pair.split_once('='));
-    pairs
-        .map(|(name, value)| (name.to_owned(), decoded(value)))
-        .collect()
-}
-
-fn decoded(value: &str) -> String {
-    let mut pieces = value.split('%');
-    let mut bytes = pieces
-        .next()
-        .unwrap_or_default()
-        .replace('+', " ")
-        .into_bytes();
-    for piece in pieces {
-        let (digits, rest) = piece.split_at(2);
-        bytes.push(u8::from_str_radix(digits, 16).expect("hexadecimal digits"));
-        bytes.extend(rest.replace('+', " ").bytes());
-    }
-    String::from_utf8(bytes).expect("UTF-8")
-}
-
 fn setting(server: &Server, name: &str) -> Option<String> {
-    let fields = settings(server);
-    let (_, value) = fields.into_iter().find(|(known, _)| known == name)?;
-    Some(value)
-}
-
-fn message(server: &Server) -> Value {
-    let path = format!("/conversation/{}", script::CONVERSATION);
-    serde_json::from_slice(&find(&server.requests(), &path).body).expect("JSON")
+    server.requests_to(Endpoint::Settings)[0]
+        .form()
+        .remove(name)
 }
 
 #[test]
 fn generation_parameters_are_json_or_else_text() {
-    let server = service();
+    let server = server();
     run(chat(&server).args([
         "-o",
         "temperature=0.75",
@@ -94,7 +57,7 @@ fn generation_parameters_are_json_or_else_text() {
         "max_new_tokens=20",
         "Hi",
     ]));
-    let parameters = &message(&server)["parameters"];
+    let parameters = &server.requests_to(Endpoint::Message)[0].json()["parameters"];
     let expected = [
         ("temperature", json!(0.75)),
         ("seed", json!(u64::MAX)),
@@ -124,22 +87,21 @@ fn the_model_is_that_of_the_option_or_of_the_environment_or_the_first_of_the_ser
         (&["-m", "modèle/ö &=+"], None, "modèle/ö &=+"),
     ];
     for (options, variable, expected) in table {
-        let server = service();
+        let server = server();
         let mut program = chat(&server).args(options).arg("Hi");
         if let Some(model) = variable {
             program = program.env("H2OGPT_MODEL", model);
         }
         run(program);
         assert_eq!(setting(&server, "activeModel").as_deref(), Some(expected));
-        let create = find(&server.requests(), "/conversation");
-        let create: Value = serde_json::from_slice(&create.body).expect("JSON");
+        let create = server.requests_to(Endpoint::Create)[0].json();
         assert_eq!(create["model"], expected);
     }
 }
 
 #[test]
 fn the_service_is_that_of_the_option_or_of_the_environment() {
-    let (chosen, other) = (service(), service());
+    let (chosen, other) = (server(), server());
     let ask = || chat_program().args(["-m", "model", "Hi"]);
     run(ask().env("H2OGPT_URL", chosen.url()));
     run(ask()
@@ -158,7 +120,7 @@ fn the_service_is_that_of_the_option_or_of_the_environment() {
 #[test]
 fn a_conversation_is_shared_with_the_authors_of_the_model_only_if_asked_to() {
     for (options, expected) in [(&[][..], None), (&["--share"], Some("true"))] {
-        let server = service();
+        let server = server();
         run(chat(&server).args(options).arg("Hi"));
         let shared = setting(&server, "shareConversationsWithModelAuthors");
         assert_eq!(shared.as_deref(), expected, "{options:?}");
@@ -192,12 +154,12 @@ fn the_cookie_of_a_login_is_sent_from_the_first_request_on() {
         ("session=abc==", "session=abc=="),
     ];
     for (variable, expected) in table {
-        let server = service();
+        let server = server();
         run(chat(&server).arg("Hi").env("H2OGPT_COOKIE", variable));
         let requests = server.requests();
         assert_eq!(requests[0].header("cookie"), Some(expected), "{variable}");
     }
-    let server = service();
+    let server = server();
     run(chat(&server).arg("Hi").env("H2OGPT_COOKIE", ""));
     assert_eq!(server.requests()[0].header("cookie"), None);
 
@@ -211,7 +173,7 @@ fn the_cookie_of_a_login_is_sent_from_the_first_request_on() {
 
 #[test]
 fn wrong_use_is_refused_before_anything_is_sent() {
-    let server = service();
+    let server = server();
     let table: [(&[&str], &str); 19] = [
         (&["--unknown"], "--unknown"),
         (&["-z"], "-z"),
@@ -359,7 +321,7 @@ fn every_demonstration_answers_and_searches_the_web_if_asked_to() {
 
 #[test]
 fn the_demonstration_needs_neither_an_address_nor_a_model() {
-    let elsewhere = service();
+    let elsewhere = server();
     let program = chat_program().args(["--demo", "Hi"]);
     let ended = program.env("H2OGPT_URL", elsewhere.url()).run();
     assert_eq!(ended.status, Some(0), "{ended:?}");

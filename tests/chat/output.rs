@@ -4,12 +4,10 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use support::http1::{LAST_CHUNK, Request, chunk};
+use support::http1::chunk;
 use support::listener::lock;
 use support::program::{DEMO_NOTE, Program};
-use support::script;
+use support::script::{self, Endpoint};
 use support::server::{Server, Then};
 
 use crate::{ask_program, chat_program};
@@ -21,12 +19,10 @@ fn chat(server: &Server) -> Program {
 }
 
 /// What was asked, from the message that the server got.
-fn inputs(requests: &[Request]) -> Option<String> {
-    let message = format!("/conversation/{}", script::CONVERSATION);
-    let is_message = |request: &&Request| request.method == "POST" && request.path == message;
-    let request = requests.iter().find(is_message)?;
-    let body: Value = serde_json::from_slice(&request.body).expect("JSON");
-    Some(body["inputs"].as_str().expect("inputs").to_owned())
+fn prompt(server: &Server) -> Option<String> {
+    let messages = server.requests_to(Endpoint::Message);
+    let inputs = &messages.first()?.json()["inputs"];
+    Some(inputs.as_str().expect("a prompt").to_owned())
 }
 
 #[test]
@@ -58,13 +54,12 @@ fn a_reply_is_printed_without_leading_white_space_and_ends_in_one_newline() {
 fn a_token_is_printed_before_the_next_one_is_there() {
     let (go_on, told) = mpsc::channel();
     let told = Mutex::new(told);
-    let server = Server::start(script::service(move |_, writer| {
+    let server = Server::start(script::replying(move |_, writer| {
         script::begin(writer, &["Hello"]);
         if lock(&told).recv_timeout(SOON).is_err() {
             return Then::Close;
         }
-        let _ = writer.write_all(&chunk(script::last_event("Hello")));
-        let _ = writer.write_all(LAST_CHUNK);
+        script::end(writer, "Hello");
         Then::KeepAlive
     }));
     let running = chat(&server).arg("Hi").start();
@@ -107,7 +102,7 @@ fn the_prompt_is_made_of_words_and_of_standard_input() {
         let server = Server::start(script::replies(&["Hello"]));
         let ended = chat(&server).args(words).stdin(stdin).run();
         assert_eq!(ended.status, Some(0), "{words:?}, {stdin:?}: {ended:?}");
-        assert_eq!(inputs(&server.requests()).as_deref(), Some(expected));
+        assert_eq!(prompt(&server).as_deref(), Some(expected));
     }
 }
 
@@ -117,7 +112,7 @@ fn a_long_standard_input_arrives_whole() {
     let text = "All work and no play.\n".repeat(10_000);
     let ended = chat(&server).stdin(text.as_bytes()).run();
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    assert_eq!(inputs(&server.requests()).as_deref(), Some(text.trim_end()));
+    assert_eq!(prompt(&server).as_deref(), Some(text.trim_end()));
 }
 
 #[test]
@@ -142,7 +137,7 @@ fn without_a_prompt_nothing_is_sent() {
 
 /// A reply that does not end as long as somebody reads it.
 fn endless() -> Server {
-    Server::start(script::service(|_, writer| {
+    Server::start(script::replying(|_, writer| {
         script::begin(writer, &["Hello"]);
         let event = chunk(script::token(" again"));
         while writer.write_all(&event).is_ok() {}
@@ -156,7 +151,7 @@ fn a_reader_that_has_enough_ends_the_program_quietly() {
     let ended = chat(&server).arg("Hi").stdout_limit(5).run();
     assert_eq!(ended.stdout, "Hello");
     assert_eq!((ended.status, &*ended.stderr), (Some(0), ""));
-    assert!(script::is_deleted(&server.requests()));
+    assert!(server.is_deleted());
 }
 
 #[test]
@@ -165,7 +160,7 @@ fn a_reader_of_everything_that_has_enough_ends_the_program_quietly_too() {
     let program = chat(&server).args(["-v", "Hi"]).stdout_limit(5);
     let ended = program.start_with_one_output().finish();
     assert_eq!((ended.status, &*ended.stdout), (Some(0), "chat:"));
-    assert!(script::is_deleted(&server.requests()));
+    assert!(server.is_deleted());
 }
 
 #[test]
@@ -186,9 +181,7 @@ fn output_that_nobody_reads_is_no_failure() {
         let said = ended.stderr.replace(DEMO_NOTE, "");
         assert_eq!((ended.status, &*said), (Some(0), ""), "{case}: {ended:?}");
     }
-    let requests = server.requests();
-    let deleted = requests.iter().filter(|request| request.method == "DELETE");
-    assert_eq!(deleted.count(), 2);
+    assert_eq!(server.requests_to(Endpoint::Delete).len(), 2);
 }
 
 #[test]
@@ -204,11 +197,10 @@ fn the_ask_program_prints_the_reply_to_its_arguments() {
         (Some(0), "Hello there\n"),
         "{ended:?}"
     );
-    let requests = server.requests();
-    assert_eq!(inputs(&requests).as_deref(), Some("Hi you"));
-    let settings = String::from_utf8_lossy(&requests[0].body).into_owned();
-    assert!(settings.contains("activeModel=some%2Fmodel"), "{settings}");
-    assert!(script::is_deleted(&requests));
+    assert_eq!(prompt(&server).as_deref(), Some("Hi you"));
+    let settings = server.requests_to(Endpoint::Settings)[0].form();
+    assert_eq!(settings["activeModel"], "some/model");
+    assert!(server.is_deleted());
 }
 
 #[test]

@@ -15,12 +15,12 @@ const WRONG: &str = "s3cr%2Ft%40x";
 
 #[test]
 fn what_the_environment_says_is_used_unless_something_else_is_chosen() {
-    let service = Server::start(script::replies(&["Hello"]));
+    let server = Server::start(script::replies(&["Hello"]));
     let found = Proxy::start(Protocol::Http);
     let chosen = Proxy::start(Protocol::Socks5);
     let (found_url, chosen_url) = (found.url(), chosen.url());
-    let chat = || chat_program().args(["-u", &service.url(), "-m", "model", "Hi"]);
-    let ask = || ask_program().env("H2OGPT_URL", service.url()).arg("Hi");
+    let chat = || chat_program().args(["-u", &server.url(), "-m", "model", "Hi"]);
+    let ask = || ask_program().env("H2OGPT_URL", server.url()).arg("Hi");
     let own_host = "127.0.0.1";
     let table = [
         ("HTTP_PROXY", chat().env("HTTP_PROXY", &found_url), [1, 0]),
@@ -82,9 +82,9 @@ fn what_the_environment_says_is_used_unless_something_else_is_chosen() {
 
 #[test]
 fn a_proxy_of_the_environment_that_cannot_be_read_is_not_done_without() {
-    let service = Server::start(script::replies(&["Hello"]));
-    let chat = || chat_program().args(["-u", &service.url(), "-m", "model", "Hi"]);
-    let ask = || ask_program().env("H2OGPT_URL", service.url()).arg("Hi");
+    let server = Server::start(script::replies(&["Hello"]));
+    let chat = || chat_program().args(["-u", &server.url(), "-m", "model", "Hi"]);
+    let ask = || ask_program().env("H2OGPT_URL", server.url()).arg("Hi");
     let mut values: Vec<OsString> = [
         "foo://bar",
         "ftp://ada:s3cret@host:1",
@@ -115,7 +115,7 @@ fn a_proxy_of_the_environment_that_cannot_be_read_is_not_done_without() {
             }
         }
     }
-    assert_eq!(service.connections(), 0);
+    assert_eq!(server.listener.connections(), 0);
 }
 
 #[test]
@@ -130,14 +130,14 @@ fn a_proxy_of_the_environment_that_wants_tls_gets_no_password_without() {
     assert_eq!((ended.status, &*ended.stdout), (Some(2), ""), "{ended:?}");
     assert!(ended.stderr.contains("HTTPS_PROXY"), "{ended:?}");
     assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
-    assert_eq!(proxy.connections(), 0);
+    assert_eq!(proxy.listener.connections(), 0);
 }
 
 #[test]
 fn a_proxy_of_the_environment_that_cannot_be_read_does_no_harm_beside_another_choice() {
-    let service = Server::start(script::replies(&["Hello"]));
+    let server = Server::start(script::replies(&["Hello"]));
     let proxy = Proxy::start(Protocol::Http);
-    let chat = || chat_program().args(["-u", &service.url(), "-m", "model", "Hi"]);
+    let chat = || chat_program().args(["-u", &server.url(), "-m", "model", "Hi"]);
     let bad = || chat().env("ALL_PROXY", "foo://bar");
     let table = [
         (
@@ -179,7 +179,7 @@ fn the_demonstration_knows_no_proxy() {
             "{variable}: {ended:?}"
         );
     }
-    assert_eq!(proxy.connections(), 0);
+    assert_eq!(proxy.listener.connections(), 0);
 }
 
 #[test]

@@ -78,6 +78,6 @@ fn a_server_of_the_default_roots_is_trusted_next_to_an_own_root() {
             (Some(0), "Hello\n"),
             "{ended:?}"
         );
-        assert_eq!(server.connections(), connections, "{ended:?}");
+        assert_eq!(server.listener.connections(), connections, "{ended:?}");
     }
 }

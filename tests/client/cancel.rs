@@ -1,15 +1,15 @@
 //! Ending a reply from another thread: at once, wherever it hangs, and without harm to anything else.
 
-use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use h2ogpt::{Canceller, Client, Conversation, Error, Reply};
 
-use support::http1::{LAST_CHUNK, chunk, response};
-use support::script;
+use support::client::{send_with_search, text};
+use support::http1::{LAST_CHUNK, chunk};
+use support::script::{self, Endpoint};
 use support::server::{Server, Then};
 use support::service::{Dialect, Fault, Seen, Service};
 
@@ -114,8 +114,7 @@ fn client(url: &str) -> Client {
 
 /// Reads a reply that is whole.
 fn whole(conversation: &mut Conversation, prompt: &str) -> String {
-    let reply: h2ogpt::Result<String> = conversation.send(prompt).expect("a prompt").collect();
-    reply.expect("a whole reply")
+    text(conversation.send(prompt)).expect("a whole reply")
 }
 
 /// Cancels from the thread that it is called in, and notes when.
@@ -201,11 +200,12 @@ fn run(case: &Case) -> Duration {
     let path = format!("/conversation/{}", conversation.id());
     armed.store(true, Ordering::SeqCst);
     let before = service.requests().len();
-    let mut reply = match case.web_search {
-        true => conversation.web_search("Count to a million."),
-        false => conversation.send("Count to a million."),
-    }
-    .expect("a prompt");
+    let reply = if case.web_search {
+        send_with_search(&mut conversation, "Count to a million.")
+    } else {
+        conversation.send("Count to a million.")
+    };
+    let mut reply = reply.expect("a prompt");
     let (error, tokens, latency) = read(&mut reply, case.when, &service);
 
     assert!(matches!(error, Error::Cancelled { .. }), "{error:?}");
@@ -267,42 +267,15 @@ fn a_reply_ends_at_once_wherever_it_is_and_nothing_else_does() {
     assert_eq!(lines.len(), cases.len());
 }
 
-const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-
-/// Services of 2023, but for what they do with messages and whether they answer a stop.
-fn scripted(
-    answers_stop: bool,
-    message: impl Fn(usize, &mut dyn Write) -> Then + Send + Sync + 'static,
-) -> Server {
-    let count = Mutex::new(0);
-    Server::start(move |request, out| {
-        let body = match request.path.rsplit('/').next() {
-            Some("conversation") => "{\"conversationId\":\"1\"}",
-            Some("1") if request.method == "POST" => {
-                let mut count = count.lock().unwrap();
-                *count += 1;
-                return message(*count, out);
-            }
-            Some("stop-generating") if !answers_stop => return Then::Hold,
-            _ => "{}",
-        };
-        let _ = out.write_all(&response("200 OK", &[], body));
-        Then::KeepAlive
-    })
-}
-
-fn event(token: &str, text: Option<&str>) -> Vec<u8> {
-    let text = text.map_or("null".into(), |text| format!("\"{text}\""));
-    chunk(format!(
-        "data:{{\"token\":{{\"text\":\"{token}\"}},\"generated_text\":{text}}}\n\n"
-    ))
-}
-
 #[test]
 fn a_service_that_does_not_answer_the_stop_delays_nobody() {
-    let server = scripted(false, |_, out| {
-        let _ = out.write_all(&[HEAD, &event("Hello", None)].concat());
+    let usual = script::replying(|_, writer| {
+        script::begin(writer, &["Hello"]);
         Then::Hold
+    });
+    let server = Server::start(move |request, writer| match request.endpoint() {
+        Endpoint::Stop => Then::Hold,
+        _ => usual(request, writer),
     });
     let client = client(&server.url());
     let mut conversation = client.conversation().unwrap();
@@ -319,16 +292,16 @@ fn a_service_that_does_not_answer_the_stop_delays_nobody() {
 
 #[test]
 fn a_reply_that_waits_for_the_end_of_the_last_response_ends_at_once() {
-    let server = scripted(true, |count, out| {
-        let last = event("Hello", Some("Hello"));
-        let end = if count == 1 { &[][..] } else { LAST_CHUNK };
-        let _ = out.write_all(&[HEAD, &last, end].concat());
-        if count == 1 {
-            Then::Hold
-        } else {
-            Then::KeepAlive
+    let replies = AtomicUsize::new(0);
+    let server = Server::start(script::replying(move |_, writer| {
+        script::begin(writer, &["Hello"]);
+        if replies.fetch_add(1, Ordering::SeqCst) == 0 {
+            let _ = writer.write_all(&chunk(script::last_event("Hello")));
+            return Then::Hold;
         }
-    });
+        script::end(writer, "Hello");
+        Then::KeepAlive
+    }));
     let client = client(&server.url());
     let mut conversation = client.conversation().unwrap();
     assert_eq!(whole(&mut conversation, "Hi"), "Hello");
@@ -432,7 +405,7 @@ fn what_had_arrived_unread_is_not_handed_out_after_a_cancel() {
         script::last_event("OneTwo"),
     ]
     .concat();
-    let server = Server::start(script::service(move |_, writer| {
+    let server = Server::start(script::replying(move |_, writer| {
         script::begin(writer, &[]);
         let _ = writer.write_all(&chunk(&whole));
         let _ = writer.write_all(LAST_CHUNK);

@@ -4,7 +4,7 @@ use std::thread;
 
 use h2ogpt::Client;
 
-use support::client::client;
+use support::client::{client, text};
 use support::service::{Dialect, Service};
 
 /// The life of a conversation, dropped instead of closed if it is to be.
@@ -15,12 +15,12 @@ fn live(client: &Client, prompts: &[&str], is_dropped: bool) {
             "again" => conversation.retry(),
             prompt => conversation.send(prompt),
         };
-        let text: h2ogpt::Result<String> = reply.expect("a reply").collect();
-        text.expect("a complete reply");
+        text(reply).expect("a complete reply");
     }
-    match is_dropped {
-        true => drop(conversation),
-        false => conversation.close().expect("deleted"),
+    if is_dropped {
+        drop(conversation);
+    } else {
+        conversation.close().expect("deleted");
     }
 }
 
@@ -61,7 +61,7 @@ fn one_lifecycle_or_a_hundred_in_a_row_take_one_connection_where_responses_end()
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 fn twenty_lifecycles_over_tls_take_one_connection_and_so_one_handshake() {
     use support::client::builder;
-    use support::script;
+    use support::script::{self, Endpoint};
     use support::server::Server;
     use support::tls::Identity;
 
@@ -72,9 +72,7 @@ fn twenty_lifecycles_over_tls_take_one_connection_and_so_one_handshake() {
     let client = client.expect("a client");
     for lifecycle in 1..=20 {
         live(&client, &["One", "Two", "again"], lifecycle % 2 == 0);
-        assert_eq!(server.connections(), 1, "lifecycle {lifecycle}");
+        assert_eq!(server.listener.connections(), 1, "lifecycle {lifecycle}");
     }
-    let steps = script::steps(&server.requests());
-    let deleted = steps.iter().filter(|step| step.starts_with("DELETE"));
-    assert_eq!(deleted.count(), 20);
+    assert_eq!(server.requests_to(Endpoint::Delete).len(), 20);
 }

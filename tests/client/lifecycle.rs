@@ -6,9 +6,9 @@ use std::thread;
 
 use h2ogpt::{Canceller, Client, Conversation, Error, Message, Step};
 
-use support::client::{Failure, Outcome, builder, client, http};
-use support::flat;
+use support::client::{Failure, Outcome, builder, client, converse, http};
 use support::http1::response;
+use support::script::{self, Endpoint};
 use support::server::{Server, Then};
 use support::service::{Dialect, Fault, Seen, Service};
 
@@ -63,9 +63,10 @@ fn a_conversation_is_deleted_when_it_is_closed_or_dropped_in_every_dialect() {
                 (text, None),
                 "{dialect}"
             );
-            match close {
-                true => conversation.close().expect("a delete"),
-                false => drop(conversation),
+            if close {
+                conversation.close().expect("a delete");
+            } else {
+                drop(conversation);
             }
             assert_deleted(&service, &format!("{dialect}, close: {close}"));
         }
@@ -107,17 +108,6 @@ fn what_is_left_early_can_be_followed_by_another_message() {
     }
 }
 
-/// One conversation as people write it.
-fn converse(client: &Client) -> h2ogpt::Result<String> {
-    let mut conversation = client.conversation()?;
-    let mut text = String::new();
-    for token in conversation.send("Hello")? {
-        text.push_str(&token?);
-    }
-    conversation.close()?;
-    Ok(text)
-}
-
 #[test]
 fn an_early_return_after_an_error_of_any_step_leaves_nothing_behind() {
     let unavailable = Fault::Status(503, None);
@@ -142,7 +132,7 @@ fn an_early_return_after_an_error_of_any_step_leaves_nothing_behind() {
         for (is_meant, fault, deletes) in &faults {
             let context = format!("{dialect}, {fault:?}");
             let service = failing(dialect, *is_meant, fault.clone());
-            let result = converse(&client(service.url()));
+            let result = converse(&client(service.url()), "Hello");
             let failed = service.requests().iter().any(is_meant);
             assert_eq!(result.is_err(), failed, "{context}: {result:?}");
             assert_eq!(service.conversations(), 0, "{context}");
@@ -262,17 +252,18 @@ fn a_delete_that_was_obeyed_without_an_answer_is_no_error() {
             &[],
             r#"{"message":"Conversation not found"}"#,
         );
-        let answer = match flat::step(request) {
-            "delete" if deletes.fetch_add(1, Ordering::SeqCst) == 0 => return Then::Close,
-            "delete" => gone,
-            _ => flat::usual(request),
-        };
-        let _ = writer.write_all(&answer);
+        if request.endpoint() != Endpoint::Delete {
+            return script::respond(request, writer);
+        }
+        if deletes.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Then::Close;
+        }
+        let _ = writer.write_all(&gone);
         Then::KeepAlive
     });
     let conversation = client(server.url()).conversation().unwrap();
     conversation.close().expect("what is gone is deleted");
-    assert_eq!(flat::requests(&server, "delete").len(), 2);
+    assert_eq!(server.requests_to(Endpoint::Delete).len(), 2);
 }
 
 #[test]
@@ -349,7 +340,7 @@ fn twenty_lifecycles_in_a_row_use_one_connection() {
         let service = start(dialect);
         let client = client(service.url());
         for lifecycle in 1..=20 {
-            converse(&client).expect("a reply");
+            converse(&client, "Hello").expect("a reply");
             assert_eq!(service.connections(), 1, "{dialect}, lifecycle {lifecycle}");
         }
         assert_eq!(count(&service, is_delete), 20);

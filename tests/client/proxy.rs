@@ -5,6 +5,7 @@ use std::error::Error as _;
 use h2ogpt::{Client, Error};
 
 use support::HAS_TLS;
+use support::client::converse;
 use support::proxy::{Address, Protocol, Proxy, Target};
 use support::script;
 use support::server::Server;
@@ -54,31 +55,21 @@ impl Kind {
     }
 }
 
-/// A service, without TLS and with it.
-fn services(identity: &Identity) -> Vec<Server> {
-    let mut services = vec![Server::start(script::replies(&["Hello"]))];
+/// A server, without TLS and with it.
+fn servers(identity: &Identity) -> Vec<Server> {
+    let mut servers = vec![Server::start(script::replies(&["Hello"]))];
     if HAS_TLS {
-        services.push(Server::start_tls(identity, script::replies(&["Hello"])));
+        servers.push(Server::start_tls(identity, script::replies(&["Hello"])));
     }
-    services
+    servers
 }
 
-fn client(service: &str, proxy: &str, identity: &Identity) -> Client {
-    let mut builder = Client::builder().url(service).model("model").proxy(proxy);
+fn client(server: &str, proxy: &str, identity: &Identity) -> Client {
+    let mut builder = Client::builder().url(server).model("model").proxy(proxy);
     if HAS_TLS {
         builder = builder.root_certificates(identity.ca_pem());
     }
     builder.build().expect("a client")
-}
-
-/// Has a whole conversation, deleted in the end.
-fn converse(client: &Client) -> Result<String, Error> {
-    let mut conversation = client.conversation()?;
-    let text = conversation
-        .send("Hi")?
-        .collect::<Result<String, Error>>()?;
-    conversation.close()?;
-    Ok(text)
 }
 
 #[test]
@@ -86,18 +77,21 @@ fn a_whole_conversation_goes_through_the_proxy() {
     let identity = Identity::localhost();
     for kind in Kind::all() {
         for password in [None, Some("s3cret")] {
-            for service in services(&identity) {
+            for server in servers(&identity) {
                 let proxy = kind.start(&identity, password);
                 let url = kind.url(&proxy, password);
-                let case = format!("{url} to {}", service.url());
-                let client = client(&service.url(), &url, &identity);
-                let text = converse(&client).unwrap_or_else(|error| panic!("{case}: {error:?}"));
+                let case = format!("{url} to {}", server.url());
+                let client = client(&server.url(), &url, &identity);
+                let text =
+                    converse(&client, "Hi").unwrap_or_else(|error| panic!("{case}: {error:?}"));
                 assert_eq!(text, "Hello", "{case}");
-                assert!(script::is_deleted(&service.requests()), "{case}");
-                assert_eq!(service.connections(), 1, "{case}");
+                assert!(server.is_deleted(), "{case}");
+                assert_eq!(server.listener.connections(), 1, "{case}");
                 let tunnels = proxy.tunnels();
                 assert!(
-                    tunnels.iter().all(|target| target.port == service.port()),
+                    tunnels
+                        .iter()
+                        .all(|target| target.port == server.listener.port()),
                     "{case}: {tunnels:?}"
                 );
                 assert!(!tunnels.is_empty(), "{case}");
@@ -108,14 +102,14 @@ fn a_whole_conversation_goes_through_the_proxy() {
 }
 
 #[test]
-fn no_credential_of_the_proxy_reaches_the_service() {
+fn no_credential_of_the_proxy_reaches_the_server() {
     let identity = Identity::localhost();
     for kind in Kind::all() {
         let proxy = kind.start(&identity, Some("s3cret"));
-        let service = Server::start(script::replies(&["Hello"]));
+        let server = Server::start(script::replies(&["Hello"]));
         let url = kind.url(&proxy, Some("s3cret"));
-        converse(&client(&service.url(), &url, &identity)).expect("a conversation");
-        for request in service.requests() {
+        converse(&client(&server.url(), &url, &identity), "Hi").expect("a conversation");
+        for request in server.requests() {
             let head = String::from_utf8_lossy(&request.raw).to_lowercase();
             assert!(!head.contains("authorization"), "{kind:?}: {head}");
             assert!(!head.contains("s3cret"), "{kind:?}: {head}");
@@ -129,9 +123,9 @@ fn a_password_with_special_characters_is_escaped_in_the_url() {
     let [escaped, meant] = WRONG;
     for kind in Kind::all() {
         let proxy = kind.start(&identity, Some(meant));
-        let service = Server::start(script::replies(&["Hello"]));
+        let server = Server::start(script::replies(&["Hello"]));
         let url = kind.url(&proxy, Some(escaped));
-        let text = converse(&client(&service.url(), &url, &identity));
+        let text = converse(&client(&server.url(), &url, &identity), "Hi");
         assert_eq!(text.expect("a conversation"), "Hello", "{kind:?}");
     }
 }
@@ -142,13 +136,13 @@ fn wrong_credentials_are_refused_and_nobody_hears_the_password() {
     for kind in Kind::all() {
         for given in [None, Some(WRONG[0])] {
             let proxy = kind.start(&identity, Some("right"));
-            let service = Server::start(script::replies(&["Hello"]));
+            let server = Server::start(script::replies(&["Hello"]));
             let url = kind.url(&proxy, given);
-            let client = client(&service.url(), &url, &identity);
+            let client = client(&server.url(), &url, &identity);
             let error = client.conversation().expect_err("refused");
             let case = format!("{kind:?} with {given:?}: {error:?}");
             assert!(matches!(error, Error::Network { .. }), "{case}");
-            assert_eq!(service.connections(), 0, "{case}");
+            assert_eq!(server.listener.connections(), 0, "{case}");
             assert_eq!(proxy.refused(), 1, "{case}");
 
             let mut shown = format!("{error} {error:?} {error:#?} {client:?}");
@@ -171,10 +165,10 @@ fn a_proxy_that_is_not_there_is_a_network_error() {
     let identity = Identity::localhost();
     for kind in Kind::all() {
         let proxy = kind.start(&identity, None);
-        proxy.stop();
+        proxy.listener.stop();
         let url = kind.url(&proxy, Some(WRONG[0]));
-        let service = Server::start(script::replies(&["Hello"]));
-        let client = client(&service.url(), &url, &identity);
+        let server = Server::start(script::replies(&["Hello"]));
+        let client = client(&server.url(), &url, &identity);
         let error = client.conversation().expect_err("nobody listens");
         assert!(
             matches!(error, Error::Network { .. }),
@@ -189,15 +183,15 @@ fn only_socks5_looks_the_name_up_itself() {
     let identity = Identity::localhost();
     for kind in Kind::all() {
         let proxy = kind.start(&identity, None);
-        let service = Server::start(script::replies(&["Hello"]));
+        let server = Server::start(script::replies(&["Hello"]));
         // A name that is known here, or one that only the proxy knows.
         let name = match kind {
             Kind::Socks5 => "localhost",
             _ => "chat.test",
         };
-        let url = format!("http://{name}:{}", service.port());
+        let url = format!("http://{name}:{}", server.listener.port());
         let client = client(&url, &kind.url(&proxy, None), &identity);
-        assert_eq!(converse(&client).expect("a conversation"), "Hello");
+        assert_eq!(converse(&client, "Hi").expect("a conversation"), "Hello");
         let tunnels = proxy.tunnels();
         match kind {
             Kind::Socks5 => assert!(
@@ -210,13 +204,13 @@ fn only_socks5_looks_the_name_up_itself() {
                 tunnels,
                 [Target {
                     address: Address::Name(name.to_owned()),
-                    port: service.port()
+                    port: server.listener.port()
                 }]
             ),
         }
-        let host = format!("{name}:{}", service.port());
+        let host = format!("{name}:{}", server.listener.port());
         assert_eq!(
-            service.requests()[0].header("host"),
+            server.requests()[0].header("host"),
             Some(&*host),
             "{kind:?}"
         );

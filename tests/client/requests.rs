@@ -7,23 +7,19 @@ use h2ogpt::{Client, DEFAULT_MODEL, Error, Message, Parameters, Step};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use support::client::{Outcome, builder, client, form, http};
-use support::flat::{self, ID, PATH, created, requests, service};
+use support::client::{Outcome, builder, client, http, send_with, send_with_search};
 use support::http1::{Request, response};
 use support::listener::lock;
 use support::recording::Recordings;
 use support::replay::Replay;
+use support::script::{self, Endpoint, ID, PATH, created, responding};
 use support::server::Server;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/v0.5");
 
-/// A service that does what it should, whatever it is sent.
+/// A server that does what it should, whatever it is sent.
 fn plain() -> Server {
-    service(|_| None)
-}
-
-fn json(request: &Request) -> Value {
-    serde_json::from_slice(&request.body).expect("JSON")
+    Server::start(script::respond)
 }
 
 #[track_caller]
@@ -84,25 +80,25 @@ fn the_four_steps_have_the_recorded_methods_paths_and_headers() {
 fn the_settings_are_those_recorded_but_for_sharing() {
     let (_server, steps) = lifecycle();
     let (sent, recorded) = &steps[0];
-    let mut expected = form(&recorded.body);
+    let mut expected = recorded.form();
     let shared = expected.remove("shareConversationsWithModelAuthors");
     assert_eq!(shared.as_deref(), Some("true"));
-    assert_eq!(form(&sent.body), expected);
+    assert_eq!(sent.form(), expected);
 }
 
 #[test]
 fn the_bodies_of_create_and_message_are_those_recorded_but_for_ids_and_details() {
     let (_server, steps) = lifecycle();
     let (sent, recorded) = &steps[1];
-    assert_eq!(json(sent), json(recorded));
+    assert_eq!(sent.json(), recorded.json());
 
     let (sent, recorded) = &steps[2];
-    let mut expected = json(recorded);
+    let mut expected = recorded.json();
     expected["parameters"]["details"] = true.into();
     for id in ["id", "response_id"] {
-        expected["options"][id] = json(sent)["options"][id].clone();
+        expected["options"][id] = sent.json()["options"][id].clone();
     }
-    assert_eq!(json(sent), expected);
+    assert_eq!(sent.json(), expected);
 
     let (sent, _) = &steps[3];
     assert_eq!(sent.body, b"", "a delete says it all in its path");
@@ -119,9 +115,9 @@ fn every_message_of_every_conversation_has_ids_of_its_own() {
         }
     }
     let mut ids = BTreeSet::new();
-    for message in requests(&server, "message") {
+    for message in server.requests_to(Endpoint::Message) {
         for name in ["id", "response_id"] {
-            let id = json(&message)["options"][name].clone();
+            let id = message.json()["options"][name].clone();
             let uuid = Uuid::parse_str(id.as_str().unwrap()).expect("a UUID");
             assert_eq!(uuid.get_version_num(), 4);
             assert!(ids.insert(uuid), "{uuid} came twice");
@@ -138,14 +134,14 @@ fn a_message_holds_its_own_prompt_only_and_its_white_space() {
     for prompt in prompts {
         assert_eq!(Outcome::of(conversation.send(prompt)).text, "Hi");
     }
-    let sent = requests(&server, "message");
+    let sent = server.requests_to(Endpoint::Message);
     let inputs: Vec<Value> = sent
         .iter()
-        .map(|sent| json(sent)["inputs"].clone())
+        .map(|sent| sent.json()["inputs"].clone())
         .collect();
     assert_eq!(inputs, prompts);
     assert!(sent.iter().all(|sent| sent.path == PATH));
-    assert_eq!(requests(&server, "create").len(), 1);
+    assert_eq!(server.requests_to(Endpoint::Create).len(), 1);
 }
 
 #[test]
@@ -160,12 +156,12 @@ fn parameters_of_a_message_win_over_those_of_the_client_and_these_over_the_defau
         .top_k(5)
         .set("truncate", Value::Null)
         .set("details", false);
-    let outcome = Outcome::of(conversation.send_with("one", &of_message));
+    let outcome = Outcome::of(send_with(&mut conversation, "one", &of_message));
     assert_eq!(outcome.failure, None);
     assert_eq!(Outcome::of(conversation.send("two")).failure, None);
-    let sent = requests(&server, "message");
+    let sent = server.requests_to(Endpoint::Message);
     assert_eq!(
-        json(&sent[0])["parameters"],
+        sent[0].json()["parameters"],
         json!({
             "temperature": 0.1, "max_new_tokens": 1024, "do_sample": true,
             "repetition_penalty": 1.2, "return_full_text": false,
@@ -173,7 +169,7 @@ fn parameters_of_a_message_win_over_those_of_the_client_and_these_over_the_defau
         })
     );
     assert_eq!(
-        json(&sent[1])["parameters"],
+        sent[1].json()["parameters"],
         json!({
             "temperature": 0.9, "truncate": 2048, "max_new_tokens": 1024, "do_sample": true,
             "repetition_penalty": 1.2, "return_full_text": false,
@@ -184,19 +180,19 @@ fn parameters_of_a_message_win_over_those_of_the_client_and_these_over_the_defau
 
 #[test]
 fn a_service_that_does_not_know_details_is_asked_without_from_then_on() {
-    let server = service(|request| {
-        let asked =
-            flat::step(request) == "message" && !json(request)["parameters"]["details"].is_null();
+    let server = Server::start(responding(|request| {
+        let asked = request.endpoint() == Endpoint::Message
+            && !request.json()["parameters"]["details"].is_null();
         asked.then(|| response("422 Unprocessable Entity", &[], "unknown field `details`"))
-    });
+    }));
     let mut conversation = client(server.url()).conversation().unwrap();
     for prompt in ["one", "two"] {
         assert_eq!(Outcome::of(conversation.send(prompt)).text, "Hi");
     }
-    let sent = requests(&server, "message");
+    let sent = server.requests_to(Endpoint::Message);
     let details = sent
         .iter()
-        .map(|sent| json(sent)["parameters"]["details"].clone());
+        .map(|sent| sent.json()["parameters"]["details"].clone());
     assert_eq!(
         details.collect::<Vec<_>>(),
         [json!(true), json!(null), json!(null)]
@@ -208,16 +204,16 @@ fn a_retry_repeats_the_message_under_its_id_and_asks_for_a_new_answer() {
     let server = plain();
     let mut conversation = client(server.url()).conversation().unwrap();
     let parameters = Parameters::new().temperature(0.7);
-    let outcome = Outcome::of(conversation.send_with("Hello", &parameters));
+    let outcome = Outcome::of(send_with(&mut conversation, "Hello", &parameters));
     assert_eq!(outcome.failure, None);
     for _ in 0..2 {
         assert_eq!(Outcome::of(conversation.retry()).failure, None);
     }
-    let sent = requests(&server, "message");
-    let first = json(&sent[0]);
+    let sent = server.requests_to(Endpoint::Message);
+    let first = sent[0].json();
     let mut answers = BTreeSet::from([first["options"]["response_id"].to_string()]);
     for retry in &sent[1..] {
-        let retry = json(retry);
+        let retry = retry.json();
         assert!(answers.insert(retry["options"]["response_id"].to_string()));
         let mut expected = first.clone();
         expected["options"]["is_retry"] = true.into();
@@ -230,14 +226,12 @@ fn a_retry_repeats_the_message_under_its_id_and_asks_for_a_new_answer() {
 #[test]
 fn a_retry_in_a_tree_replaces_what_the_history_has_of_the_message() {
     let last = Arc::new(Mutex::new(["", ""]));
-    let server = service({
+    let server = Server::start(responding({
         let last = Arc::clone(&last);
-        move |request| match flat::step(request) {
-            "settings" if request.header("content-type") != Some("application/json") => {
-                Some(response("403 Forbidden", &[], ""))
-            }
-            "message" => Some(response("502 Bad Gateway", &[], "")),
-            "other" if request.path == format!("/api{PATH}") => {
+        move |request| match request.endpoint() {
+            Endpoint::Settings if !request.is_json() => Some(response("403 Forbidden", &[], "")),
+            Endpoint::Message => Some(response("502 Bad Gateway", &[], "")),
+            Endpoint::History => {
                 let [id, from] = *lock(&last);
                 let root = json!({ "id": "root", "from": "system" });
                 let history = json!({ "messages": [root, { "id": id, "from": from }] });
@@ -245,7 +239,7 @@ fn a_retry_in_a_tree_replaces_what_the_history_has_of_the_message() {
             }
             _ => None,
         }
-    });
+    }));
     let mut conversation = client(server.url()).conversation().unwrap();
     let (root, answer) = (["root", "system"], ["a1", "assistant"]);
     let message = |id: &str, inputs: Option<&str>, is_retry, web_search| {
@@ -281,13 +275,16 @@ fn a_retry_in_a_tree_replaces_what_the_history_has_of_the_message() {
     ] {
         *lock(&last) = there;
         let reply = match prompt {
-            Some(prompt) => conversation.web_search(prompt),
+            Some(prompt) => send_with_search(&mut conversation, prompt),
             None => conversation.retry(),
         };
         let refused = Outcome::of(reply).failure;
         assert_eq!(refused, Some(http(Step::Message, 502, "")));
-        let sent = requests(&server, "message").pop().expect("a message");
-        let sent: Value = serde_json::from_str(&form(&sent.body)["data"]).unwrap();
+        let sent = server
+            .requests_to(Endpoint::Message)
+            .pop()
+            .expect("a message");
+        let sent: Value = serde_json::from_str(&sent.form()["data"]).unwrap();
         assert_eq!(sent, expected, "{prompt:?} after {there:?}");
     }
 }
@@ -295,22 +292,22 @@ fn a_retry_in_a_tree_replaces_what_the_history_has_of_the_message() {
 /// Where the API is hidden, that is the only message whose id is known.
 #[test]
 fn a_first_message_that_is_rate_limited_can_be_retried_without_the_history() {
-    let server = service(|request| match flat::step(request) {
-        "create" => {
+    let server = Server::start(responding(|request| match request.endpoint() {
+        Endpoint::Create => {
             let conversation = json!({ "json": { "rootMessageId": "root" } }).to_string();
             let created = json!({ "conversationId": ID, "conversation": conversation });
             Some(response("200 OK", &[], created.to_string()))
         }
-        "message" => Some(response("429 Too Many Requests", &[], "")),
-        "other" => Some(response("403 Forbidden", &[], "")),
+        Endpoint::Message => Some(response("429 Too Many Requests", &[], "")),
+        Endpoint::History => Some(response("403 Forbidden", &[], "")),
         _ => None,
-    });
+    }));
     let mut conversation = client(server.url()).conversation().unwrap();
     let limited = Some(http(Step::Message, 429, ""));
     assert_eq!(Outcome::of(conversation.send("One")).failure, limited);
     assert_eq!(Outcome::of(conversation.retry()).failure, limited);
-    for message in requests(&server, "message") {
-        let sent: Value = serde_json::from_str(&form(&message.body)["data"]).unwrap();
+    for message in server.requests_to(Endpoint::Message) {
+        let sent: Value = serde_json::from_str(&message.form()["data"]).unwrap();
         assert_eq!(
             (&sent["id"], &sent["inputs"]),
             (&json!("root"), &json!("One"))
@@ -326,9 +323,16 @@ fn a_message_that_was_cancelled_before_it_was_sent_is_the_one_to_be_retried() {
     let reply = conversation.send("Two").unwrap();
     reply.canceller().cancel();
     assert!(Outcome::of(Ok(reply)).failure.is_some());
-    assert_eq!(requests(&server, "message").len(), 1, "nothing was sent");
+    assert_eq!(
+        server.requests_to(Endpoint::Message).len(),
+        1,
+        "nothing was sent"
+    );
     assert_eq!(Outcome::of(conversation.retry()).failure, None);
-    assert_eq!(json(&requests(&server, "message")[1])["inputs"], "Two");
+    assert_eq!(
+        server.requests_to(Endpoint::Message)[1].json()["inputs"],
+        "Two"
+    );
 }
 
 #[test]
@@ -356,10 +360,10 @@ fn everything_is_below_the_base_path_but_the_origin() {
 
 #[test]
 fn an_id_stays_one_segment_of_the_path_whatever_it_holds() {
-    let server = service(|request| match flat::step(request) {
-        "create" => Some(created("../x?y#z")),
+    let server = Server::start(responding(|request| match request.endpoint() {
+        Endpoint::Create => Some(created("../x?y#z")),
         _ => None,
-    });
+    }));
     let mut conversation = client(server.url()).conversation().unwrap();
     assert_eq!(conversation.id(), "../x?y#z");
     assert_eq!(Outcome::of(conversation.send("Hello")).text, "Hi");
@@ -376,10 +380,10 @@ fn an_id_stays_one_segment_of_the_path_whatever_it_holds() {
 #[test]
 fn an_id_that_is_no_segment_is_refused_wherever_it_comes_from() {
     for id in ["", ".", ".."] {
-        let server = service(move |request| match flat::step(request) {
-            "create" => Some(created(id)),
+        let server = Server::start(responding(move |request| match request.endpoint() {
+            Endpoint::Create => Some(created(id)),
             _ => None,
-        });
+        }));
         let client = client(server.url());
         let error = client.conversation().unwrap_err();
         assert!(matches!(error, Error::Protocol { .. }), "{id:?}: {error:?}");
@@ -402,10 +406,10 @@ fn a_system_prompt_goes_where_any_version_looks_for_it() {
         .model("my/model")
         .system_prompt(prompt);
     say(&builder.build().unwrap(), "Hello");
-    let settings = form(&requests(&server, "settings")[0].body);
+    let settings = server.requests_to(Endpoint::Settings)[0].form();
     let custom: Value = serde_json::from_str(&settings["customPrompts"]).unwrap();
     assert_eq!(custom, json!({ "my/model": prompt }));
-    let create = json(&requests(&server, "create")[0]);
+    let create = server.requests_to(Endpoint::Create)[0].json();
     assert_eq!(create, json!({ "model": "my/model", "preprompt": prompt }));
 }
 
@@ -417,7 +421,7 @@ fn sharing_and_searching_are_what_the_caller_chose() {
             .share_with_model_authors(share)
             .search_enabled(search);
         say(&builder.build().unwrap(), "Hello");
-        let settings = form(&requests(&server, "settings")[0].body);
+        let settings = server.requests_to(Endpoint::Settings)[0].form();
         let shared = settings.get("shareConversationsWithModelAuthors");
         assert_eq!(shared.map(String::as_str), share.then_some("true"));
         assert_eq!(settings["searchEnabled"], search.to_string());
@@ -436,7 +440,7 @@ fn a_blank_prompt_is_refused_before_anything_is_sent() {
     let mut conversation = client.conversation().unwrap();
     let error = conversation.send("\t ").unwrap_err();
     assert!(matches!(error, Error::Configuration { .. }), "{error:?}");
-    assert!(requests(&server, "message").is_empty());
+    assert!(server.requests_to(Endpoint::Message).is_empty());
 }
 
 #[test]
@@ -445,6 +449,6 @@ fn generating_sends_the_messages_as_one_prompt() {
     let messages = [Message::system("Be brief."), Message::user("Hello")];
     let outcome = Outcome::of(client(server.url()).generate(&messages));
     assert_eq!(outcome.text, "Hi");
-    let sent = json(&requests(&server, "message")[0]);
+    let sent = server.requests_to(Endpoint::Message)[0].json();
     assert_eq!(sent["inputs"], "System: Be brief.\nUser: Hello\nAssistant:");
 }

@@ -3,7 +3,8 @@
 use h2ogpt::{Client, Error};
 
 use support::client::builder;
-use support::flat::service;
+use support::script;
+use support::server::Server;
 
 /// Everything that a log could show of an error.
 fn shown(error: &Error) -> String {
@@ -18,8 +19,8 @@ fn shown(error: &Error) -> String {
 
 #[test]
 fn nothing_that_can_be_printed_shows_a_secret() {
-    let service = service(|_| None);
-    let with_password = service.url().replace("://", "://me:URL-SECRET@");
+    let server = Server::start(script::respond);
+    let with_password = server.url().replace("://", "://me:URL-SECRET@");
     let proxied = |url: &str| {
         builder(with_password.as_str())
             .cookie("hf-chat", "COOKIE-SECRET")
@@ -58,12 +59,12 @@ fn nothing_that_can_be_printed_shows_a_secret() {
             &Client::new(url.replace("PROXY", "URL")).unwrap_err(),
         ));
     }
-    let error = builder(service.url()).cookie("a", "COOKIE-SECRET;").build();
+    let error = builder(server.url()).cookie("a", "COOKIE-SECRET;").build();
     show(shown(&error.unwrap_err()));
-    drop(service);
+    drop(server);
     show(shown(&client.conversation().unwrap_err()));
 
-    assert!(all.contains("127.0.0.1"), "the service itself is shown");
+    assert!(all.contains("127.0.0.1"), "the server itself is shown");
     if let Some(at) = all.find("SECRET") {
         panic!(
             "a secret is shown: …{}…",

@@ -2,16 +2,15 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::thread;
 
 use h2ogpt::{Error, Step};
 
-use support::client::{Failure, Outcome, builder, client, http};
-use support::flat::{requests, service, step};
+use support::client::{Failure, Outcome, builder, client, http, read, text};
 use support::http1::{Request, response};
 use support::listener::lock;
-use support::script;
+use support::script::{self, Endpoint, responding};
 use support::server::{Server, Then};
 
 const TERMS: &str = "You need to accept the welcome modal first";
@@ -25,26 +24,26 @@ fn not_accepted() -> Vec<u8> {
     )
 }
 
-/// A service that answers the first requests of a step in this way.
-fn refusing(of: &'static str, times: usize, answer: fn() -> Vec<u8>) -> Server {
-    let left = std::sync::Mutex::new(times);
-    service(move |request| {
+/// A server that responds to the first requests to an endpoint in this way.
+fn refusing(endpoint: Endpoint, times: usize, refusal: fn() -> Vec<u8>) -> Server {
+    let left = Mutex::new(times);
+    Server::start(responding(move |request| {
         let mut left = lock(&left);
-        if step(request) != of || *left == 0 {
+        if request.endpoint() != endpoint || *left == 0 {
             return None;
         }
         *left -= 1;
-        Some(answer())
-    })
+        Some(refusal())
+    }))
 }
 
-fn count(server: &Server, of: &str) -> usize {
-    requests(server, of).len()
+fn count(server: &Server, endpoint: Endpoint) -> usize {
+    server.requests_to(endpoint).len()
 }
 
 #[test]
 fn settings_are_posted_once_over_conversations_clones_and_threads() {
-    let server = service(|_| None);
+    let server = Server::start(script::respond);
     let client = client(server.url());
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -57,50 +56,54 @@ fn settings_are_posted_once_over_conversations_clones_and_threads() {
             });
         }
     });
-    assert_eq!(count(&server, "settings"), 1);
-    assert_eq!(count(&server, "create"), 12);
-    assert_eq!(count(&server, "delete"), 12);
+    assert_eq!(count(&server, Endpoint::Settings), 1);
+    assert_eq!(count(&server, Endpoint::Create), 12);
+    assert_eq!(count(&server, Endpoint::Delete), 12);
 }
 
 #[test]
 fn a_service_that_forgot_the_terms_is_told_again_where_it_asks() {
-    for of in ["create", "message"] {
-        let server = refusing(of, 1, not_accepted);
-        let mut conversation = client(server.url()).conversation().expect(of);
-        assert_eq!(Outcome::of(conversation.send("Hello")).text, "Hi", "{of}");
+    for at in [Endpoint::Create, Endpoint::Message] {
+        let server = refusing(at, 1, not_accepted);
+        let mut conversation = client(server.url()).conversation().unwrap();
+        assert_eq!(Outcome::of(conversation.send("Hello")).text, "Hi", "{at:?}");
         drop(conversation);
-        assert_eq!(count(&server, "settings"), 2, "{of}");
-        assert_eq!(count(&server, of), 2);
-        assert_eq!(count(&server, "delete"), 1);
+        assert_eq!(count(&server, Endpoint::Settings), 2, "{at:?}");
+        assert_eq!(count(&server, at), 2);
+        assert_eq!(count(&server, Endpoint::Delete), 1);
     }
 }
 
 #[test]
 fn a_service_that_keeps_asking_for_the_terms_is_told_once_more_and_then_given_up() {
-    for (of, at) in [("create", Step::Create), ("message", Step::Message)] {
-        let server = refusing(of, usize::MAX, not_accepted);
+    for (at, step) in [
+        (Endpoint::Create, Step::Create),
+        (Endpoint::Message, Step::Message),
+    ] {
+        let server = refusing(at, usize::MAX, not_accepted);
         let failure = match client(server.url()).conversation() {
             Ok(mut conversation) => Outcome::of(conversation.send("Hello")).failure,
             Err(error) => Some(Failure::from(&error)),
         };
-        assert_eq!(failure, Some(http(at, 405, TERMS)));
-        assert_eq!(count(&server, "settings"), 2, "{of}");
-        assert_eq!(count(&server, of), 2);
-        assert_eq!(count(&server, "delete"), usize::from(of == "message"));
+        assert_eq!(failure, Some(http(step, 405, TERMS)));
+        assert_eq!(count(&server, Endpoint::Settings), 2, "{at:?}");
+        assert_eq!(count(&server, at), 2);
+        let is_created = step == Step::Message;
+        assert_eq!(count(&server, Endpoint::Delete), usize::from(is_created));
     }
 }
 
-/// What becomes of a conversation with one message if a step is answered in this way.
-fn failure_of(of: &'static str, answer: Vec<u8>) -> Option<Error> {
-    let server = service(move |request| (step(request) == of).then(|| answer.clone()));
+/// The error of a conversation with one message if an endpoint responds in this way.
+fn failure_of(endpoint: Endpoint, response: Vec<u8>) -> Option<Error> {
+    let server = Server::start(responding(move |request| {
+        (request.endpoint() == endpoint).then(|| response.clone())
+    }));
     let mut conversation = match client(server.url()).conversation() {
         Ok(conversation) => conversation,
         Err(error) => return Some(error),
     };
-    if let Some(error) = conversation.send("Hello").unwrap().find_map(Result::err) {
-        return Some(error);
-    }
-    conversation.close().err()
+    let (_, error) = read(conversation.send("Hello"));
+    error.or_else(|| conversation.close().err())
 }
 
 fn redirect(status: &str, location: &str) -> Vec<u8> {
@@ -113,76 +116,76 @@ fn redirect_in_body(location: &str) -> Vec<u8> {
     response("200 OK", &headers, body.to_string())
 }
 
-const STEPS: [(&str, Step); 4] = [
-    ("settings", Step::Settings),
-    ("create", Step::Create),
-    ("message", Step::Message),
-    ("delete", Step::Delete),
+const STEPS: [(Endpoint, Step); 4] = [
+    (Endpoint::Settings, Step::Settings),
+    (Endpoint::Create, Step::Create),
+    (Endpoint::Message, Step::Message),
+    (Endpoint::Delete, Step::Delete),
 ];
 
 #[test]
 fn a_redirect_of_the_settings_within_the_service_is_success() {
-    for answer in [redirect("303 See Other", "/"), redirect_in_body("/chat/")] {
-        let failure = failure_of("settings", answer);
+    for response in [redirect("303 See Other", "/"), redirect_in_body("/chat/")] {
+        let failure = failure_of(Endpoint::Settings, response);
         assert!(failure.is_none(), "{failure:?}");
     }
-    // The same with the whole address, as the service takes it from the Referer.
-    let server = service(|request: &Request| {
+    // The same with the whole address, as the server takes it from the Referer.
+    let server = Server::start(responding(|request| {
         let referer = request.header("referer").expect("a Referer");
-        (step(request) == "settings").then(|| redirect("303 See Other", referer))
-    });
+        (request.endpoint() == Endpoint::Settings).then(|| redirect("303 See Other", referer))
+    }));
     client(server.url()).conversation().expect("a conversation");
-    assert_eq!(count(&server, "settings"), 1);
+    assert_eq!(count(&server, Endpoint::Settings), 1);
 }
 
 #[test]
 fn a_redirect_to_another_place_means_that_a_login_is_needed_and_is_not_followed() {
-    let elsewhere = service(|_| None);
+    let elsewhere = Server::start(script::respond);
     let login = format!("{}/login?next=%2F", elsewhere.url());
-    for (of, at) in STEPS {
-        let failure = failure_of(of, redirect("302 Found", &login));
+    for (at, step) in STEPS {
+        let failure = failure_of(at, redirect("302 Found", &login));
         let failure = failure.as_ref().map(Failure::from);
-        assert_eq!(failure, Some(Failure::LoginRequired(at)), "{of}");
+        assert_eq!(failure, Some(Failure::LoginRequired(step)), "{at:?}");
     }
-    for (of, at) in &STEPS[..2] {
-        let failure = failure_of(of, redirect_in_body(&login));
+    for (at, step) in &STEPS[..2] {
+        let failure = failure_of(*at, redirect_in_body(&login));
         let failure = failure.as_ref().map(Failure::from);
-        assert_eq!(failure, Some(Failure::LoginRequired(*at)), "{of}");
+        assert_eq!(failure, Some(Failure::LoginRequired(*step)), "{at:?}");
     }
-    let failure = failure_of("settings", redirect("303 See Other", &login));
+    let failure = failure_of(Endpoint::Settings, redirect("303 See Other", &login));
     let failure = failure.as_ref().map(Failure::from);
     assert_eq!(failure, Some(Failure::LoginRequired(Step::Settings)));
     assert!(elsewhere.requests().is_empty());
-    assert_eq!(elsewhere.connections(), 0);
+    assert_eq!(elsewhere.listener.connections(), 0);
 }
 
 #[test]
 fn a_service_that_has_moved_is_named_and_not_followed() {
-    let elsewhere = service(|_| None);
+    let elsewhere = Server::start(script::respond);
     for status in ["301 Moved Permanently", "308 Permanent Redirect"] {
-        for (of, at) in STEPS {
-            let target = format!("{}/{of}", elsewhere.url());
-            let failure = failure_of(of, redirect(status, &target)).expect(of);
-            let Error::Http {
-                step,
+        for (at, step) in STEPS {
+            let target = format!("{}/{at:?}", elsewhere.url());
+            let failure = failure_of(at, redirect(status, &target)).expect("an error");
+            let Failure::Http {
+                step: failed,
                 status: found,
                 message,
                 ..
-            } = &failure
+            } = Failure::from(&failure)
             else {
-                panic!("{of}: {failure:?}");
+                panic!("{at:?}: {failure:?}");
             };
-            assert_eq!((*step, &*found.to_string()), (at, &status[..3]));
+            assert_eq!((failed, &*found.to_string()), (step, &status[..3]));
             assert!(message.contains(&target), "{message}");
         }
     }
-    assert_eq!(elsewhere.connections(), 0);
+    assert_eq!(elsewhere.listener.connections(), 0);
 }
 
 /// The `Cookie` headers of all requests, where each step sets other cookies.
 fn cookies_sent(set: fn(&Request) -> &'static [(&'static str, &'static str)]) -> Vec<String> {
     let server = Server::start(move |request, writer| {
-        let usual = support::flat::usual(request);
+        let usual = script::usual(request);
         let head_end = usual.windows(2).position(|end| end == b"\r\n").unwrap() + 2;
         let (status, rest) = usual.split_at(head_end);
         let set: String = set(request)
@@ -202,13 +205,13 @@ fn cookies_sent(set: fn(&Request) -> &'static [(&'static str, &'static str)]) ->
 
 #[test]
 fn a_session_cookie_of_any_name_is_carried_and_replaced() {
-    let sent = cookies_sent(|request| match step(request) {
-        "settings" => &[(
+    let sent = cookies_sent(|request| match request.endpoint() {
+        Endpoint::Settings => &[(
             "Set-Cookie",
             "my.sid=1; Path=/; Expires=Sun, 21 Nov 2100 02:42:35 GMT; HttpOnly; Secure; SameSite=None",
         )],
-        "create" => &[("set-cookie", "my.sid=2; Path=/"), ("SET-COOKIE", "b=x=y")],
-        "message" => &[("Set-Cookie", "my.sid=3")],
+        Endpoint::Create => &[("set-cookie", "my.sid=2; Path=/"), ("SET-COOKIE", "b=x=y")],
+        Endpoint::Message => &[("Set-Cookie", "my.sid=3")],
         _ => &[],
     });
     assert_eq!(
@@ -219,17 +222,17 @@ fn a_session_cookie_of_any_name_is_carried_and_replaced() {
 
 #[test]
 fn a_cookie_that_the_service_deletes_is_not_sent() {
-    let sent = cookies_sent(|request| match step(request) {
-        "settings" => &[
+    let sent = cookies_sent(|request| match request.endpoint() {
+        Endpoint::Settings => &[
             ("Set-Cookie", "a=1"),
             ("Set-Cookie", "b=1"),
             ("Set-Cookie", "c=1"),
         ],
-        "create" => &[(
+        Endpoint::Create => &[(
             "Set-Cookie",
             "a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/",
         )],
-        "message" => &[("Set-Cookie", "b=gone; Max-Age=0")],
+        Endpoint::Message => &[("Set-Cookie", "b=gone; Max-Age=0")],
         _ => &[],
     });
     assert_eq!(sent, ["none", "a=1; b=1; c=1", "b=1; c=1", "c=1"]);
@@ -237,13 +240,13 @@ fn a_cookie_that_the_service_deletes_is_not_sent() {
 
 #[test]
 fn a_cookie_of_the_caller_is_sent_from_the_first_request_on() {
-    let server = service(|_| None);
+    let server = Server::start(script::respond);
     let client = builder(server.url()).cookie("hf-chat", "mine").build();
     client.unwrap().conversation().unwrap();
     for request in server.requests() {
         assert_eq!(request.header("cookie"), Some("hf-chat=mine"));
     }
-    assert_eq!(count(&server, "delete"), 1);
+    assert_eq!(count(&server, Endpoint::Delete), 1);
 }
 
 #[test]
@@ -252,7 +255,7 @@ fn settings_that_hang_in_one_conversation_do_not_hold_up_another() {
     let settings = AtomicUsize::new(0);
     let reply = script::replies(&["Hello"]);
     let server = Server::start(move |request: &Request, writer: &mut dyn Write| {
-        if request.path == "/settings" && settings.fetch_add(1, SeqCst) > 0 {
+        if request.endpoint() == Endpoint::Settings && settings.fetch_add(1, SeqCst) > 0 {
             hangs.send(()).expect("somebody waits for it");
             return Then::Hold;
         }
@@ -270,8 +273,7 @@ fn settings_that_hang_in_one_conversation_do_not_hold_up_another() {
     thread::scope(|scope| {
         let stuck = scope.spawn(|| stuck.collect::<Result<String, Error>>());
         hanging.recv().expect("the settings, once more");
-        let text: String = other.send("Hi").unwrap().collect::<Result<_, _>>().unwrap();
-        assert_eq!(text, "Hello");
+        assert_eq!(text(other.send("Hi")).unwrap(), "Hello");
         assert!(!stuck.is_finished());
         canceller.cancel();
         let error = stuck.join().unwrap().unwrap_err();
@@ -282,19 +284,19 @@ fn settings_that_hang_in_one_conversation_do_not_hold_up_another() {
 #[test]
 fn settings_that_are_taken_at_last_are_no_error_any_more() {
     // Form and JSON, which is no harm as long as the service does without.
-    let left = std::sync::Mutex::new((2, 1));
-    let server = service(move |request| {
+    let left = Mutex::new((2, 1));
+    let server = Server::start(responding(move |request| {
         let (settings, creations) = &mut *lock(&left);
-        let (left, answer) = match step(request) {
-            "settings" => (settings, response("500 Internal Server Error", &[], "")),
-            "create" => (creations, not_accepted()),
+        let (left, refusal) = match request.endpoint() {
+            Endpoint::Settings => (settings, response("500 Internal Server Error", &[], "")),
+            Endpoint::Create => (creations, not_accepted()),
             _ => return None,
         };
         let is_refused = *left > 0;
         *left -= i32::from(is_refused);
-        is_refused.then_some(answer)
-    });
+        is_refused.then_some(refusal)
+    }));
     let conversation = client(server.url()).conversation().unwrap();
     conversation.close().unwrap();
-    assert_eq!(count(&server, "settings"), 3);
+    assert_eq!(count(&server, Endpoint::Settings), 3);
 }

@@ -1,14 +1,14 @@
 //! TLS: whose certificates are trusted, and what happens if they are not.
 
-use std::error::Error as _;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
 use h2ogpt::{Client, ClientBuilder, Error};
 
+use support::client::{chain, expired, read};
 use support::http1::chunk;
 use support::listener::Listener;
-use support::script;
+use support::script::{self, PATH};
 use support::server::{Server, Then};
 use support::tls::Identity;
 
@@ -21,36 +21,25 @@ fn trusting(server: &Server, pem: &str) -> Client {
     builder.build().expect("a client")
 }
 
-/// An error with all its causes.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
-}
-
 #[test]
 fn a_conversation_lives_on_one_connection_that_an_own_root_verifies() {
     let identity = Identity::localhost();
     let server = Server::start_tls(&identity, script::replies(&["Hello", " there"]));
     let client = trusting(&server, identity.ca_pem());
     let mut conversation = client.conversation().expect("a conversation");
-    let tokens: Result<Vec<String>, Error> = conversation.send("Hi").expect("a reply").collect();
-    assert_eq!(tokens.expect("tokens"), ["Hello", " there"]);
+    let (tokens, error) = read(conversation.send("Hi"));
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(tokens, ["Hello", " there"]);
     conversation.close().expect("deleted");
 
-    let message = format!("/conversation/{}", script::CONVERSATION);
     let expected = [
         "POST /settings",
         "POST /conversation",
-        &format!("POST {message}"),
-        &format!("DELETE {message}"),
+        &format!("POST {PATH}"),
+        &format!("DELETE {PATH}"),
     ];
-    assert_eq!(script::steps(&server.requests()), expected);
-    assert_eq!(server.connections(), 1);
+    assert_eq!(server.steps(), expected);
+    assert_eq!(server.listener.connections(), 1);
     assert!(
         server
             .requests()
@@ -68,7 +57,11 @@ fn another_conversation_at_the_same_time_trusts_the_own_root_too() {
     let second = client.clone().conversation().expect("another one");
     first.close().expect("deleted");
     second.close().expect("deleted");
-    assert_eq!(server.connections(), 2, "one for each conversation");
+    assert_eq!(
+        server.listener.connections(),
+        2,
+        "one for each conversation"
+    );
 }
 
 #[test]
@@ -109,12 +102,12 @@ fn a_server_that_nothing_verifies_is_refused_before_it_is_sent_anything() {
             let names = chain.contains("name");
             assert_eq!(names, case == "wrong name", "{case}: {chain}");
         }
-        assert_eq!(server.connections(), handshakes, "{case}");
+        assert_eq!(server.listener.connections(), handshakes, "{case}");
         assert_eq!(server.requests().len(), 0, "{case}");
 
         // Nothing is remembered of a failure.
         client.conversation().expect_err(case);
-        assert_eq!(server.connections(), 2 * handshakes, "{case}");
+        assert_eq!(server.listener.connections(), 2 * handshakes, "{case}");
     }
 }
 
@@ -156,16 +149,7 @@ fn a_server_that_is_silent_in_the_handshake_takes_no_longer_than_timeout_connect
         .expect("a client");
     let started = Instant::now();
     let error = client.conversation().expect_err("no TLS");
-    assert!(
-        matches!(
-            error,
-            Error::Timeout {
-                setting: "timeout_connect",
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert_eq!(expired(&error), Some("timeout_connect"), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(5), "{error}");
 }
 
@@ -174,7 +158,7 @@ fn a_reply_that_is_cut_is_incomplete_and_leaves_what_had_arrived() {
     for then in [Then::Close, Then::Reset] {
         for tail in ["", "data:{\"token\":{\"id\":1,\"te"] {
             let identity = Identity::localhost();
-            let handler = script::service(move |_, writer| {
+            let handler = script::replying(move |_, writer| {
                 script::begin(writer, &["Hello", " the"]);
                 if !tail.is_empty() {
                     let _ = writer.write_all(&chunk(tail));
@@ -184,15 +168,13 @@ fn a_reply_that_is_cut_is_incomplete_and_leaves_what_had_arrived() {
             let server = Server::start_tls(&identity, handler);
             let client = trusting(&server, identity.ca_pem());
             let mut conversation = client.conversation().expect("a conversation");
-            let mut reply = conversation.send("Hi").expect("a reply");
-            let error = reply.find_map(Result::err).expect("an error");
+            let (_, error) = read(conversation.send("Hi"));
+            let error = error.expect("an error");
             let case = format!("{then:?} after {tail:?}: {error:?}");
             assert!(matches!(error, Error::Incomplete { .. }), "{case}");
             assert_eq!(error.partial(), Some("Hello the"), "{case}");
-            assert!(reply.next().is_none(), "{case}");
-            drop(reply);
             conversation.close().expect("deleted on a new connection");
-            assert!(script::is_deleted(&server.requests()), "{case}");
+            assert!(server.is_deleted(), "{case}");
         }
     }
 }

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use h2ogpt::Step::Settings;
 
-use crate::row::Outcome;
-use crate::{HANDSHAKE, Limits, SECOND, client};
 use support::HAS_TLS;
 use support::listener::Listener;
 use support::tls::Identity;
+
+use crate::row::Outcome;
+use crate::{HANDSHAKE, Limits, SECOND, client};
 
 /// Asks for a conversation and checks how that fails, and when.
 #[track_caller]

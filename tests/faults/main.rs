@@ -2,9 +2,9 @@
 //! takes at most, what of the reply survives, and whether the conversation is deleted all the same.
 
 mod connect;
+mod fault;
 mod row;
 mod rows;
-mod script;
 
 use std::io::Write;
 use std::iter;
@@ -16,10 +16,14 @@ use std::time::{Duration, Instant};
 
 use h2ogpt::{Client, Error, Reply, Step};
 
-use row::{Leave, Outcome, Row, complete};
 use support::HAS_TLS;
+use support::client::send_with_search;
+use support::script::{Endpoint, replies};
 use support::server::{Request, Server, Then};
 use support::tls::Identity;
+
+use fault::forbidden;
+use row::{Leave, Outcome, Row, complete};
 
 /// The timeouts that rows wait for; the second is the slack that the tests grant.
 const SECOND: Duration = Duration::from_secs(1);
@@ -115,7 +119,7 @@ fn live(client: &Client, row: &Row) -> Observed {
     };
     let started = Instant::now();
     let reply = match row.at {
-        Step::WebSearch => conversation.web_search("Hi"),
+        Step::WebSearch => send_with_search(&mut conversation, "Hi"),
         _ => conversation.send("Hi"),
     };
     let mut observed = read(reply.expect("a prompt"), row.pause);
@@ -170,40 +174,34 @@ fn read(mut reply: Reply<'_>, pause: Duration) -> Observed {
     }
 }
 
-/// The step that a request belongs to.
-fn step(request: &Request) -> Option<Step> {
-    let path = request.path.split('?').next().unwrap_or_default();
-    let mut segments = path.rsplit('/');
-    let (last, above) = (segments.next(), segments.next());
-    match (request.method.as_str(), last, above) {
-        ("POST", Some("settings"), _) => Some(Step::Settings),
-        ("POST", Some("conversation"), _) => Some(Step::Create),
-        ("POST", Some(script::ID), _) => Some(Step::Message),
-        ("GET", Some(script::ID), Some("conversation")) => Some(Step::History),
-        ("GET", Some("web-search"), _) => Some(Step::WebSearch),
-        ("DELETE", ..) => Some(Step::Delete),
-        _ => None,
+/// Where a step sends its requests.
+fn endpoint(step: Step) -> Endpoint {
+    match step {
+        Step::Settings => Endpoint::Settings,
+        Step::Create => Endpoint::Create,
+        Step::History => Endpoint::History,
+        Step::WebSearch => Endpoint::WebSearch,
+        Step::Message => Endpoint::Message,
+        Step::Delete => Endpoint::Delete,
+        other => panic!("no row is about {other:?}"),
     }
 }
 
 /// What the server of that row does.
 fn serve(row: &Row, request: &Request, out: &mut dyn Write, taken: &AtomicUsize) -> Then {
-    let step = step(request);
-    if step == Some(row.at) {
-        return row.script.play(out, taken);
+    let at = request.endpoint();
+    if at == endpoint(row.at) {
+        return row.fault.play(out, taken);
     }
-    let is_last = step == Some(Step::Delete) || request.path.ends_with("/stop-generating");
-    if row.dead && is_last {
+    if row.dead && matches!(at, Endpoint::Delete | Endpoint::Stop) {
         return Then::Hold;
     }
     // Only of a server that refuses the settings as a form, messages may be trees.
-    let is_form = request.header("content-type") != Some("application/json");
-    let bytes = match step {
-        Some(Step::Settings) if row.at == Step::History && is_form => script::forbidden(),
-        _ => script::faultless(step),
-    };
-    let _ = out.write_all(&bytes);
-    Then::KeepAlive
+    if at == Endpoint::Settings && row.at == Step::History && !request.is_json() {
+        let _ = out.write_all(&forbidden());
+        return Then::KeepAlive;
+    }
+    replies(&["Hello", " you"])(request, out)
 }
 
 /// Runs a row and returns its line of the table, with everything that is not as it should be.
@@ -221,8 +219,7 @@ fn run(row: Row, identity: Option<&Identity>) -> (String, Vec<String>) {
     let patience = identity.map_or(Duration::ZERO, |_| HANDSHAKE);
     let limits = Limits::patient(&row, patience);
     let observed = live(&client(&server.url(), identity, &limits), &row);
-    let requests = server.requests();
-    let deletes = requests.iter().filter(|r| r.method == "DELETE").count();
+    let deletes = server.requests_to(Endpoint::Delete).len();
     let taken = taken.load(Ordering::Relaxed);
 
     let mut problems = Vec::new();

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use h2ogpt::{Error, Step};
 
-use crate::script::Script;
+use support::client::expired;
+
+use crate::fault::Fault;
 use crate::{SECOND, TIMEOUT_REPLY};
 
 /// What a step comes to, as far as the caller sees it.
@@ -32,7 +34,9 @@ pub fn server_error(message: &str) -> Outcome {
 impl Outcome {
     pub fn of(error: &Error) -> Outcome {
         match error {
-            Error::Timeout { step, setting, .. } => Outcome::Timeout(*step, setting),
+            Error::Timeout { step, .. } => {
+                Outcome::Timeout(*step, expired(error).unwrap_or_default())
+            }
             Error::Network { step, .. } => Outcome::Network(*step),
             Error::Http { step, status, .. } => Outcome::Http(*step, *status),
             Error::Protocol { step, .. } => Outcome::Protocol(*step),
@@ -64,7 +68,7 @@ pub enum Leave {
 pub struct Row {
     pub name: &'static str,
     pub at: Step,
-    pub script: Script,
+    pub fault: Fault,
     pub outcome: Outcome,
     pub partial: &'static str,
     pub deletes: usize,
@@ -78,11 +82,11 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn new(at: Step, name: &'static str, script: Script, outcome: Outcome) -> Row {
+    pub fn new(at: Step, name: &'static str, fault: Fault, outcome: Outcome) -> Row {
         Row {
             name,
             at,
-            script,
+            fault,
             bounds: outcome.bounds(),
             outcome,
             partial: "",

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use h2ogpt::Step::{Delete, Message};
 
+use support::http1::{LAST_CHUNK, chunk};
+use support::script::{HEAD, ID, JSON};
+
+use crate::fault::{answer, close, endless, flood, hold, last, late, page, reset, status, token};
 use crate::row::Outcome::{Http, Incomplete, Network, Protocol, Timeout};
 use crate::row::{Leave, Row, complete, server_error};
-use crate::script::{
-    HEAD, ID, JSON, answer, close, endless, flood, hold, last, late, page, reset, status, token,
-};
-use support::http1::{LAST_CHUNK, chunk};
 
 pub fn all() -> Vec<Row> {
     let mut rows = before::all();
@@ -26,9 +26,9 @@ pub fn all() -> Vec<Row> {
 fn silence_in_the_reply() -> Vec<Row> {
     let hello = token("Hello");
     let begun: &[&[u8]] = &[HEAD, &hello];
-    let row = |name, script| {
+    let row = |name, fault| {
         let outcome = Timeout(Message, "timeout_token");
-        Row::new(Message, name, script, outcome).partial("Hello")
+        Row::new(Message, name, fault, outcome).partial("Hello")
     };
     let keep_alive = chunk("{\"type\":\"status\",\"status\":\"keepAlive\"}\n");
     vec![
@@ -110,12 +110,12 @@ fn silence_in_the_reply() -> Vec<Row> {
 /// A reply that the connection ends too early, or that the server gives up.
 fn cuts_of_the_reply() -> Vec<Row> {
     let hello = token("Hello");
-    let row = |name, script| Row::new(Message, name, script, Incomplete).partial("Hello");
+    let row = |name, fault| Row::new(Message, name, fault, Incomplete).partial("Hello");
     let event: &[u8] = b"30\r\ndata:{\"token\":{\"text\":\" ha";
     let overloaded =
         chunk("data:{\"error\":\"Model is overloaded\",\"error_type\":\"overloaded\"}\n\n");
     let status = chunk("{\"type\":\"status\",\"status\":\"error\",\"message\":\"gone\"}\n");
-    let fails = |name, script, message| Row::new(Message, name, script, server_error(message));
+    let fails = |name, fault, message| Row::new(Message, name, fault, server_error(message));
     vec![
         row("hung up after the headers", close(&[HEAD])).partial(""),
         row("reset after the headers", reset(&[HEAD])).partial(""),
@@ -174,7 +174,7 @@ fn cuts_of_the_reply() -> Vec<Row> {
 fn after_the_reply() -> Vec<Row> {
     let (hello, last) = (token("Hello"), last("Hello"));
     let said: &[&[u8]] = &[HEAD, &hello, &last];
-    let row = |name, script| Row::new(Message, name, script, complete("Hello")).within(0, 500);
+    let row = |name, fault| Row::new(Message, name, fault, complete("Hello")).within(0, 500);
     vec![
         row("a body that never ends", hold(said)),
         row("hung up before the last chunk", close(said)),
@@ -206,7 +206,7 @@ fn after_the_reply() -> Vec<Row> {
 
 /// The DELETE itself.
 fn deleting() -> Vec<Row> {
-    let row = |name, script, outcome| Row::new(Delete, name, script, outcome);
+    let row = |name, fault, outcome| Row::new(Delete, name, fault, outcome);
     let silent = |name, leave| row(name, hold(&[]), complete("Hello you")).leave(leave);
     let timeout = || Timeout(Delete, "timeout_delete");
     let gone = format!("{{\"message\":\"{ID} not found\"}}");

@@ -1,10 +1,14 @@
-//! What the tests need of a client: one that ignores the environment, and what a reply came to.
+//! What the tests need of a client: one that ignores the environment, the ways to send something,
+//! and what a reply came to.
 
-use std::collections::BTreeMap;
 use std::error::Error as _;
+use std::io::BufRead;
 use std::time::Duration;
 
-use h2ogpt::{Client, ClientBuilder, Error, FinishReason, Reply, Result, Step, Tokens};
+use h2ogpt::{
+    Client, ClientBuilder, Conversation, Error, FinishReason, Parameters, Reply, Result, Step,
+    Tokens,
+};
 
 /// Nothing takes that long unless it is broken.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -22,31 +26,89 @@ pub fn client(url: impl Into<String>) -> Client {
     builder(url).build().expect("a client")
 }
 
-/// The fields of a form, decoded.
-#[track_caller]
-pub fn form(body: &[u8]) -> BTreeMap<String, String> {
-    let text = str::from_utf8(body).expect("a form is text");
-    let field = |field: &str| {
-        let (name, value) = field.split_once('=').expect("a field has a value");
-        (decoded(name), decoded(value))
-    };
-    text.split('&').map(field).collect()
+/// Sends a prompt that has parameters of its own.
+pub fn send_with<'c>(
+    conversation: &'c mut Conversation,
+    prompt: &str,
+    parameters: &Parameters,
+) -> Result<Reply<'c>> {
+    conversation.send_with(prompt, parameters)
 }
 
-fn decoded(value: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = value.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let hex = [rest.next(), rest.next()].map(|digit| digit.expect("two digits"));
-                u8::from_str_radix(str::from_utf8(&hex).expect("ASCII"), 16).expect("digits")
-            }
-            other => other,
-        });
+/// Sends a prompt that is to be searched for in the web first.
+pub fn send_with_search<'c>(conversation: &'c mut Conversation, prompt: &str) -> Result<Reply<'c>> {
+    conversation.web_search(prompt)
+}
+
+/// Decodes a reply without a client.
+pub fn decode<R: BufRead>(stream: R) -> Tokens<R> {
+    h2ogpt::tokens(stream)
+}
+
+/// The text of a reply that has to be complete.
+pub fn text(reply: Result<Reply<'_>>) -> Result<String> {
+    reply?.collect()
+}
+
+/// Sends a prompt to a conversation of its own, which is closed in the end.
+pub fn converse(client: &Client, prompt: &str) -> Result<String> {
+    let mut conversation = client.conversation()?;
+    let reply = text(conversation.send(prompt))?;
+    conversation.close()?;
+    Ok(reply)
+}
+
+/// The tokens of a reply, and the error that ended it.
+#[track_caller]
+pub fn read(reply: Result<Reply<'_>>) -> (Vec<String>, Option<Error>) {
+    match reply {
+        Ok(mut reply) => {
+            let (tokens, error) = read_all(&mut reply);
+            assert_eq!(reply.text(), tokens.concat());
+            (tokens, error)
+        }
+        Err(error) => (Vec::new(), Some(error)),
     }
-    String::from_utf8(bytes).expect("UTF-8")
+}
+
+/// Reads to the end, and a little beyond, where nothing more may come.
+#[track_caller]
+fn read_all(reply: &mut impl Iterator<Item = Result<String>>) -> (Vec<String>, Option<Error>) {
+    let mut tokens = Vec::new();
+    let mut failure = None;
+    for token in reply.by_ref() {
+        match token {
+            Ok(token) => tokens.push(token),
+            Err(error) => {
+                assert_eq!(error.partial().unwrap_or_default(), tokens.concat());
+                failure = Some(error);
+                break;
+            }
+        }
+    }
+    for _ in 0..2 {
+        assert!(reply.next().is_none(), "the end of a reply is its end");
+    }
+    (tokens, failure)
+}
+
+/// The limit that expired, by the name of its setting.
+pub fn expired(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Timeout { setting, .. } => Some(setting),
+        _ => None,
+    }
+}
+
+/// An error with all its causes.
+pub fn chain(error: &Error) -> String {
+    let mut shown = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        shown.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    shown
 }
 
 /// All that a reply came to.
@@ -86,12 +148,12 @@ impl Outcome {
     pub fn of(reply: Result<Reply<'_>>) -> Outcome {
         match reply {
             Ok(mut reply) => {
-                let (tokens, failure) = read(&mut reply);
+                let (tokens, error) = read_all(&mut reply);
                 Outcome {
                     tokens,
                     text: reply.text().to_owned(),
                     finish_reason: reply.finish_reason(),
-                    failure,
+                    failure: error.as_ref().map(Failure::from),
                 }
             }
             Err(error) => Outcome::failed("", Failure::from(&error)),
@@ -100,14 +162,14 @@ impl Outcome {
 
     /// The same without a client.
     #[track_caller]
-    pub fn of_stream(stream: impl std::io::BufRead) -> Outcome {
-        let mut decoded: Tokens<_> = h2ogpt::tokens(stream);
-        let (tokens, failure) = read(&mut decoded);
+    pub fn of_stream(stream: impl BufRead) -> Outcome {
+        let mut decoded = decode(stream);
+        let (tokens, error) = read_all(&mut decoded);
         Outcome {
             tokens,
             text: decoded.text().to_owned(),
             finish_reason: decoded.finish_reason(),
-            failure,
+            failure: error.as_ref().map(Failure::from),
         }
     }
 
@@ -118,26 +180,6 @@ impl Outcome {
         }
         self
     }
-}
-
-/// Reads to the end, and a little beyond, where nothing more may come.
-#[track_caller]
-fn read(reply: &mut impl Iterator<Item = Result<String>>) -> (Vec<String>, Option<Failure>) {
-    let mut tokens = Vec::new();
-    let mut failure = None;
-    for token in reply.by_ref() {
-        match token {
-            Ok(token) => tokens.push(token),
-            Err(error) => {
-                failure = Some(Failure::from(&error));
-                break;
-            }
-        }
-    }
-    for _ in 0..2 {
-        assert!(reply.next().is_none(), "the end of a reply is its end");
-    }
-    (tokens, failure)
 }
 
 /// An error of the client, to be compared.

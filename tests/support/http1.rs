@@ -1,6 +1,9 @@
 //! As much of HTTP/1.1 as a scripted server and a recording need.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
+
+use serde_json::Value;
 
 /// More than any request of a test; what is above it is a client gone wrong.
 const MAX_HEAD: u64 = 64 * 1024;
@@ -66,6 +69,50 @@ impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
         find_header(&self.headers, name)
     }
+
+    pub fn is_json(&self) -> bool {
+        self.header("content-type") == Some("application/json")
+    }
+
+    /// The body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    /// The fields of the form in the body, decoded.
+    #[track_caller]
+    pub fn form(&self) -> BTreeMap<String, String> {
+        let body = str::from_utf8(&self.body).expect("a form is text");
+        let field = |field: &str| {
+            let (name, value) = field.split_once('=').expect("a field has a value");
+            (form_decode(name), form_decode(value))
+        };
+        body.split('&').map(field).collect()
+    }
+}
+
+#[track_caller]
+fn form_decode(value: &str) -> String {
+    let spaced = value.replace('+', " ");
+    String::from_utf8(percent_decode(&spaced)).expect("UTF-8")
+}
+
+/// The bytes that an escaped string stands for.
+#[track_caller]
+pub fn percent_decode(escaped: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = escaped.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let hex = [rest.next(), rest.next()].map(|digit| digit.expect("two digits"));
+                u8::from_str_radix(str::from_utf8(&hex).expect("ASCII"), 16).expect("digits")
+            }
+            byte => byte,
+        });
+    }
+    bytes
 }
 
 /// A complete response with a `Content-Length`, for a handler to write.

@@ -4,7 +4,6 @@
 //! is dropped: the listener is closed, open connections are shut down and their threads end.
 
 pub mod client;
-pub mod flat;
 pub mod http1;
 pub mod listener;
 pub mod program;

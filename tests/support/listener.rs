@@ -1,11 +1,15 @@
-//! A TCP listener on loopback, one thread a connection, that can be stopped at any moment.
+//! A TCP listener on loopback, one thread a connection, that can be stopped at any moment. Servers
+//! and proxies are built on it.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, BufReader};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use super::tls::Identity;
+use super::transport::{self, Reader, Writer};
 
 /// How long a stopped listener waits for the threads of its connections. Their sockets are shut
 /// down by then, so that only code blocked on something else takes any time at all.
@@ -20,6 +24,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Accepts connections until it is stopped or dropped.
 pub struct Listener {
     address: SocketAddr,
+    host: &'static str,
     shared: Arc<Shared>,
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
@@ -52,29 +57,56 @@ impl Listener {
         });
         Listener {
             address,
+            host: "127.0.0.1",
             shared,
             accepting: Mutex::new(Some(accepting)),
         }
+    }
+
+    /// The same with connections that can be read and written at once, over TLS if there is an
+    /// identity. An error of `serve` is a client that went away, or a failed handshake: the
+    /// client's side of the test sees what it needs of it.
+    pub fn start_duplex(
+        identity: Option<&Identity>,
+        serve: impl Fn(Connection) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Listener {
+        let tls = identity.map(|identity| Arc::clone(identity.server_config()));
+        let is_tls = tls.is_some();
+        let mut listener = Listener::start(move |stream, number| {
+            if let Ok((reader, writer)) = transport::split(stream, tls.as_ref()) {
+                let reader = BufReader::new(reader);
+                let _ = serve(Connection {
+                    number,
+                    reader,
+                    writer,
+                });
+            }
+        });
+        if is_tls {
+            listener.host = "localhost";
+        }
+        listener
     }
 
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
+    /// `host:port` for a URL, with a name as host where a certificate is for names.
+    pub fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port())
+    }
+
     /// How many connections have been accepted so far.
-    pub fn accepted(&self) -> usize {
+    pub fn connections(&self) -> usize {
         lock(&self.shared.state).accepted
     }
 
-    /// How many connections are still open.
-    pub fn open(&self) -> usize {
-        lock(&self.shared.state).open.len()
-    }
-
-    /// Waits until exactly `count` connections are open; `false` if that did not come in time.
-    pub fn wait_for_open(&self, count: usize, deadline: Duration) -> bool {
+    /// Waits until all connections are closed; `false` if that did not happen in time. That a peer
+    /// closed one is noticed where the server reads or writes, not while it does neither.
+    fn wait_until_closed(&self, deadline: Duration) -> bool {
         let state = lock(&self.shared.state);
-        let waiting = |state: &mut State| state.open.len() != count;
+        let waiting = |state: &mut State| !state.open.is_empty();
         let (_state, timeout) = self
             .shared
             .changed
@@ -97,7 +129,7 @@ impl Listener {
         for stream in lock(&self.shared.state).open.values() {
             let _ = stream.shutdown(Shutdown::Both);
         }
-        self.wait_for_open(0, GRACE);
+        self.wait_until_closed(GRACE);
     }
 }
 
@@ -118,6 +150,14 @@ impl Drop for Listener {
             "connections still being served {GRACE:?} after the stop: what do they wait for?"
         );
     }
+}
+
+/// An accepted connection.
+pub struct Connection {
+    /// Counted from 0.
+    pub number: usize,
+    pub reader: BufReader<Reader>,
+    pub writer: Writer,
 }
 
 fn accept<F>(listener: &TcpListener, shared: &Arc<Shared>, serve: &Arc<F>)

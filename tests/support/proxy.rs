@@ -4,17 +4,15 @@ mod connect;
 mod socks5;
 
 use std::fmt;
-use std::io::{self, BufReader};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use rustls::ServerConfig;
-
-use super::listener::{Listener, lock};
+use super::listener::{Connection, Listener, lock};
 use super::tls::Identity;
-use super::transport::{self, Reader, Writer};
+use super::transport;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -34,10 +32,9 @@ pub enum Protocol<'a> {
 /// Host names under `.test`, which exist nowhere (RFC 6761), are 127.0.0.1 to it: a client that
 /// gets through by such a name left its resolution to the proxy.
 pub struct Proxy {
-    listener: Listener,
+    pub listener: Listener,
     log: Arc<Log>,
     scheme: &'static str,
-    host: &'static str,
 }
 
 /// Where a client asked to be connected to.
@@ -82,39 +79,30 @@ impl Proxy {
             credentials,
             log: Arc::clone(&log),
         };
-        let (scheme, host, tls) = match protocol {
-            Protocol::Http => ("http", "127.0.0.1", None),
-            Protocol::Https(identity) => {
-                let config = Arc::clone(identity.server_config());
-                ("https", "localhost", Some(config))
-            }
-            Protocol::Socks5 => ("socks5", "127.0.0.1", None),
+        let (scheme, identity) = match protocol {
+            Protocol::Http => ("http", None),
+            Protocol::Https(identity) => ("https", Some(identity)),
+            Protocol::Socks5 => ("socks5", None),
         };
         let is_socks = matches!(protocol, Protocol::Socks5);
-        let listener = Listener::start(move |stream, _| {
-            // An error is a client that went away, or one that was told what it did wrong.
-            let _ = serve(stream, tls.as_ref(), is_socks, &gate);
+        let listener = Listener::start_duplex(identity, move |connection| {
+            serve(connection, is_socks, &gate)
         });
         Proxy {
             listener,
             log,
             scheme,
-            host,
         }
     }
 
-    pub fn port(&self) -> u16 {
-        self.listener.port()
-    }
-
     pub fn url(&self) -> String {
-        format!("{}://{}:{}", self.scheme, self.host, self.port())
+        format!("{}://{}", self.scheme, self.listener.authority())
     }
 
     /// The same with a user name and password, which must not need escaping.
     pub fn url_with(&self, user: &str, password: &str) -> String {
-        let (scheme, host, port) = (self.scheme, self.host, self.port());
-        format!("{scheme}://{user}:{password}@{host}:{port}")
+        let authority = self.listener.authority();
+        format!("{}://{user}:{password}@{authority}", self.scheme)
     }
 
     /// The targets that clients were let through to, in order, reachable or not.
@@ -125,23 +113,6 @@ impl Proxy {
     /// How many clients were refused because of their credentials, or for having none.
     pub fn refused(&self) -> usize {
         *lock(&self.log.refused)
-    }
-
-    pub fn connections(&self) -> usize {
-        self.listener.accepted()
-    }
-
-    pub fn open_connections(&self) -> usize {
-        self.listener.open()
-    }
-
-    /// Waits until exactly `count` connections are open; `false` if that did not come in time.
-    pub fn wait_for_open_connections(&self, count: usize, deadline: Duration) -> bool {
-        self.listener.wait_for_open(count, deadline)
-    }
-
-    pub fn stop(&self) {
-        self.listener.stop();
     }
 }
 
@@ -186,37 +157,29 @@ impl fmt::Display for Target {
     }
 }
 
-fn serve(
-    stream: TcpStream,
-    tls: Option<&Arc<ServerConfig>>,
-    is_socks: bool,
-    gate: &Gate,
-) -> io::Result<()> {
-    let socket = stream.try_clone()?;
-    let (reader, mut writer) = transport::split(stream, tls)?;
-    let mut reader = BufReader::new(reader);
+fn serve(mut connection: Connection, is_socks: bool, gate: &Gate) -> io::Result<()> {
+    let Connection { reader, writer, .. } = &mut connection;
     let upstream = if is_socks {
-        socks5::handshake(&mut reader, &mut writer, gate)
+        socks5::handshake(reader, writer, gate)?
     } else {
-        connect::handshake(&mut reader, &mut writer, gate)
+        connect::handshake(reader, writer, gate)?
     };
     match upstream {
-        Ok(Some(upstream)) => tunnel(reader, writer, &socket, &upstream),
-        Ok(None) => {
-            writer.finish()?;
-            transport::drain(reader)
+        Some(upstream) => tunnel(connection, &upstream),
+        None => {
+            connection.writer.finish()?;
+            transport::drain(connection.reader)
         }
-        Err(error) => Err(error),
     }
 }
 
 /// Copies both ways until either side ends, which ends the other one.
-fn tunnel(
-    mut reader: BufReader<Reader>,
-    mut writer: Writer,
-    client: &TcpStream,
-    upstream: &TcpStream,
-) -> io::Result<()> {
+fn tunnel(connection: Connection, upstream: &TcpStream) -> io::Result<()> {
+    let Connection {
+        mut reader,
+        mut writer,
+        ..
+    } = connection;
     upstream.set_nodelay(true)?;
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -228,7 +191,7 @@ fn tunnel(
         let copied = io::copy(&mut upstream, &mut writer);
         // With all that was copied, as the target may have closed right after its last byte.
         let finished = copied.and_then(|_| writer.finish());
-        let _ = client.shutdown(Shutdown::Both);
+        let _ = writer.shutdown();
         let _ = upstream.shutdown(Shutdown::Both);
         finished
     })

@@ -1,4 +1,4 @@
-//! A server that answers from recordings, byte for byte.
+//! A server that responds from recordings, byte for byte.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use super::http1::{Request, response};
 use super::listener::lock;
 use super::recording::{End, Recording, Recordings};
-use super::server::{Server, Then};
+use super::server::{Handler, Server, Then};
 use super::tls::Identity;
 
 /// What a conversation of the 2023 dialect needs besides its messages: method, path, recording.
@@ -38,7 +38,7 @@ struct Route {
     method: String,
     /// A path without its query, in which `{id}` stands for any one segment.
     path: String,
-    answers: Vec<Recording>,
+    responses: Vec<Recording>,
 }
 
 impl Replay {
@@ -82,14 +82,14 @@ impl Replay {
     /// Any other step, such as `"GET", "/api/conversation/{id}"`.
     #[track_caller]
     pub fn on(mut self, method: &str, path: &str, recording: &str) -> Replay {
-        let answer = self.recordings.load(recording);
+        let response = self.recordings.load(recording);
         let known = |route: &&mut Route| route.method == method && route.path == path;
         match self.routes.iter_mut().find(known) {
-            Some(route) => route.answers.push(answer),
+            Some(route) => route.responses.push(response),
             None => self.routes.push(Route {
                 method: method.to_owned(),
                 path: path.to_owned(),
-                answers: vec![answer],
+                responses: vec![response],
             }),
         }
         self
@@ -103,7 +103,7 @@ impl Replay {
         Server::start_tls(identity, self.into_handler())
     }
 
-    fn into_handler(mut self) -> impl Fn(&Request, &mut dyn Write) -> Then + Send + Sync + 'static {
+    fn into_handler(mut self) -> impl Handler {
         for (method, path, recording) in DEFAULTS {
             let given = |route: &Route| route.method == method && route.path == path;
             if !self.routes.iter().any(given) && self.recordings.contains(recording) {
@@ -112,24 +112,24 @@ impl Replay {
         }
         let routes = self.routes;
         let sent = Mutex::new(HashMap::<usize, usize>::new());
-        move |request, writer| {
+        move |request: &Request, writer: &mut dyn Write| {
             let Some(index) = routes.iter().position(|route| route.matches(request)) else {
                 let message = format!("no recording for {} {}", request.method, request.path);
                 let headers = [("Content-Type", "text/plain")];
                 let _ = writer.write_all(&response("404 Not Found", &headers, message));
                 return Then::KeepAlive;
             };
-            let answers = &routes[index].answers;
-            let answer = {
+            let responses = &routes[index].responses;
+            let response = {
                 let mut sent = lock(&sent);
                 let count = sent.entry(index).or_default();
-                let answer = &answers[(*count).min(answers.len() - 1)];
+                let response = &responses[(*count).min(responses.len() - 1)];
                 *count += 1;
-                answer
+                response
             };
             // A client that has gone away is the server's business, which sees the failure too.
-            let _ = writer.write_all(&answer.response_to(request));
-            match answer.end {
+            let _ = writer.write_all(&response.response_to(request));
+            match response.end {
                 End::Complete => Then::KeepAlive,
                 End::Cut => Then::Close,
                 End::Open => Then::Hold,

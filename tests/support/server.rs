@@ -1,17 +1,21 @@
-//! A raw, scripted HTTP/1.1 server: what a handler writes is what the client gets.
+//! A raw HTTP/1.1 server: what a handler writes is what the client gets.
 
-use std::io::{self, BufReader, Write};
-use std::net::TcpStream;
+use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::ServerConfig;
-
 pub use super::http1::Request;
 use super::http1::response;
-use super::listener::{Listener, lock};
+use super::listener::{Connection, Listener, lock};
 use super::tls::Identity;
 use super::transport::{self, Writer};
+
+/// Is called with every request and the writing half of its connection. Each `write` goes out at
+/// once. A failed write ends the connection, whatever the handler returns; all of them fail once
+/// the peer is gone or the server stops, so that a handler may write in a loop until then.
+pub trait Handler: Fn(&Request, &mut dyn Write) -> Then + Send + Sync + 'static {}
+
+impl<F: Fn(&Request, &mut dyn Write) -> Then + Send + Sync + 'static> Handler for F {}
 
 /// What happens to the connection after the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +33,9 @@ pub enum Then {
 /// Serves until it is dropped. A panic inside a handler ends its connection, and fails the test
 /// when the server is dropped.
 pub struct Server {
-    listener: Listener,
+    pub listener: Listener,
     log: Arc<Log>,
-    tls: bool,
+    scheme: &'static str,
 }
 
 #[derive(Default)]
@@ -41,56 +45,31 @@ struct Log {
 }
 
 impl Server {
-    /// The handler is called with every request and the writing half of its connection. Each
-    /// `write` goes out at once. A failed write ends the connection, whatever the handler returns;
-    /// all of them fail once the peer is gone or the server stops, so that a handler may write in
-    /// a loop until then.
-    pub fn start(
-        handler: impl Fn(&Request, &mut dyn Write) -> Then + Send + Sync + 'static,
-    ) -> Server {
+    pub fn start(handler: impl Handler) -> Server {
         Server::listen(None, handler)
     }
 
     /// The same over TLS.
-    pub fn start_tls(
-        identity: &Identity,
-        handler: impl Fn(&Request, &mut dyn Write) -> Then + Send + Sync + 'static,
-    ) -> Server {
-        Server::listen(Some(Arc::clone(identity.server_config())), handler)
+    pub fn start_tls(identity: &Identity, handler: impl Handler) -> Server {
+        Server::listen(Some(identity), handler)
     }
 
-    fn listen(
-        tls: Option<Arc<ServerConfig>>,
-        handler: impl Fn(&Request, &mut dyn Write) -> Then + Send + Sync + 'static,
-    ) -> Server {
+    fn listen(identity: Option<&Identity>, handler: impl Handler) -> Server {
         let log = Arc::new(Log::default());
-        let is_tls = tls.is_some();
-        let listener = Listener::start({
+        let listener = Listener::start_duplex(identity, {
             let log = Arc::clone(&log);
-            // An error here is a client that went away or a failed handshake: the client's side
-            // of the test sees what it needs of it.
-            move |stream, number| {
-                let _ = serve(stream, number, tls.as_ref(), &log, &handler);
-            }
+            move |connection| serve(connection, &log, &handler)
         });
         Server {
             listener,
             log,
-            tls: is_tls,
+            scheme: if identity.is_some() { "https" } else { "http" },
         }
     }
 
     /// The origin, without a slash at its end. By name if it is TLS, by address if not.
     pub fn url(&self) -> String {
-        if self.tls {
-            format!("https://localhost:{}", self.port())
-        } else {
-            format!("http://127.0.0.1:{}", self.port())
-        }
-    }
-
-    pub fn port(&self) -> u16 {
-        self.listener.port()
+        format!("{}://{}", self.scheme, self.listener.authority())
     }
 
     /// All requests so far, in the order in which they were complete.
@@ -99,7 +78,7 @@ impl Server {
     }
 
     /// Waits until the requests are as wanted; `false` if that did not come in time. A request
-    /// counts from when it was read, before it is answered. `wanted` must not ask this server for
+    /// counts from when it was read, before its response. `wanted` must not ask this server for
     /// anything: its log is locked meanwhile.
     pub fn wait_for(&self, wanted: impl Fn(&[Request]) -> bool, deadline: Duration) -> bool {
         let requests = lock(&self.log.requests);
@@ -111,38 +90,14 @@ impl Server {
             .unwrap_or_else(PoisonError::into_inner);
         !timeout.timed_out()
     }
-
-    /// How many connections have been accepted so far.
-    pub fn connections(&self) -> usize {
-        self.listener.accepted()
-    }
-
-    /// How many connections are still open. That a peer closed one is noticed where the server
-    /// reads or writes, not while a handler does neither.
-    pub fn open_connections(&self) -> usize {
-        self.listener.open()
-    }
-
-    /// Waits until exactly `count` connections are open; `false` if that did not come in time.
-    pub fn wait_for_open_connections(&self, count: usize, deadline: Duration) -> bool {
-        self.listener.wait_for_open(count, deadline)
-    }
-
-    /// Stops early: what [`Drop`] does, with the log still there to be read.
-    pub fn stop(&self) {
-        self.listener.stop();
-    }
 }
 
-fn serve(
-    stream: TcpStream,
-    number: usize,
-    tls: Option<&Arc<ServerConfig>>,
-    log: &Log,
-    handler: &impl Fn(&Request, &mut dyn Write) -> Then,
-) -> io::Result<()> {
-    let (reader, mut writer) = transport::split(stream, tls)?;
-    let mut reader = BufReader::new(reader);
+fn serve(connection: Connection, log: &Log, handler: &impl Handler) -> io::Result<()> {
+    let Connection {
+        number,
+        mut reader,
+        mut writer,
+    } = connection;
     loop {
         let request = match Request::read(&mut reader, number) {
             Ok(Some(request)) => request,
@@ -157,12 +112,12 @@ fn serve(
         lock(&log.requests).push(request.clone());
         log.arrived.notify_all();
 
-        let mut answer = Answer {
+        let mut response = ResponseWriter {
             writer: &mut writer,
             failed: false,
         };
-        let then = handler(&request, &mut answer);
-        if answer.failed {
+        let then = handler(&request, &mut response);
+        if response.failed {
             return Ok(());
         }
         match then {
@@ -178,12 +133,12 @@ fn serve(
 }
 
 /// The writing half as a handler sees it. It remembers a failure, so that handlers may ignore it.
-struct Answer<'a> {
+struct ResponseWriter<'a> {
     writer: &'a mut Writer,
     failed: bool,
 }
 
-impl Write for Answer<'_> {
+impl Write for ResponseWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = self.writer.write(bytes);
         if let Err(error) = &result {

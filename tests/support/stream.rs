@@ -1,10 +1,13 @@
-//! Long replies in both formats, and a scripted service for each that answers with them.
+//! Long replies in both formats, and a server for each.
 
 use std::io::Write;
+use std::iter;
 
-use super::http1::{Request, response};
-use super::script;
-use super::server::Then;
+use serde_json::json;
+
+use super::http1::{LAST_CHUNK, Request, chunk, response};
+use super::script::{self, Endpoint};
+use super::server::{Handler, Then};
 
 /// The text of every token.
 pub const WORD: &str = " word";
@@ -21,7 +24,7 @@ pub enum Format {
 impl Format {
     pub const ALL: [Format; 2] = [Format::Flat, Format::Tree];
 
-    /// The event of one token, of which `text` is the inside of a JSON text.
+    /// The event of one token, of which `text` is the inside of a JSON string.
     pub fn event(self, text: &str) -> String {
         match self {
             Format::Flat => format!(
@@ -50,30 +53,53 @@ impl Format {
         }
     }
 
-    /// Plays all of a conversation but its reply, which `reply` writes.
-    pub fn service(
-        self,
-        reply: impl Fn(&Request, &mut dyn Write) -> Then + Send + Sync + 'static,
-    ) -> impl Fn(&Request, &mut dyn Write) -> Then + Send + Sync + 'static {
-        let flat = script::service(reply);
-        move |request, writer| {
-            let answer = match (self, request.method.as_str(), request.path.as_str()) {
-                (Format::Tree, "POST", "/settings") if request.body.starts_with(b"{") => {
+    /// The events of a reply of so many words.
+    pub fn events(self, words: usize) -> impl Iterator<Item = String> {
+        let (before, after) = self.last_event();
+        let last = format!("{before}{}{after}", WORD.repeat(words));
+        let event = self.event(WORD);
+        iter::repeat_n(event, words).chain([last])
+    }
+
+    /// A response with a reply of so many words, in chunks of whole events that have so many bytes
+    /// at least.
+    pub fn response(self, words: usize, chunk_size: usize) -> Vec<u8> {
+        let mut response = script::HEAD.to_vec();
+        let mut events = String::new();
+        for event in self.events(words) {
+            events.push_str(&event);
+            if events.len() >= chunk_size {
+                response.extend(chunk(&events));
+                events.clear();
+            }
+        }
+        if !events.is_empty() {
+            response.extend(chunk(&events));
+        }
+        response.extend(LAST_CHUNK);
+        response
+    }
+
+    /// Responds as a server with replies of this format, except that `reply` responds to messages.
+    pub fn replying(self, reply: impl Handler) -> impl Handler {
+        let flat = script::replying(reply);
+        move |request: &Request, writer: &mut dyn Write| {
+            let response = match (self, request.endpoint()) {
+                (Format::Tree, Endpoint::Settings) if request.is_json() => {
                     response("200 OK", &[], "")
                 }
-                (Format::Tree, "POST", "/settings") => {
+                (Format::Tree, Endpoint::Settings) => {
                     response("500 Internal Server Error", &[], "")
                 }
-                (Format::Tree, "POST", "/conversation") => {
-                    let root = r#"{\"json\":{\"rootMessageId\":\"2\"}}"#;
-                    let id = script::CONVERSATION;
-                    let body = format!(r#"{{"conversationId":"{id}","conversation":"{root}"}}"#);
-                    response("200 OK", &[], body)
+                (Format::Tree, Endpoint::Create) => {
+                    let root = json!({ "json": { "rootMessageId": "2" } }).to_string();
+                    let body = json!({ "conversationId": script::ID, "conversation": root });
+                    response("200 OK", &[], body.to_string())
                 }
                 _ => return flat(request, writer),
             };
             // A client that has gone away is the server's business.
-            let _ = writer.write_all(&answer);
+            let _ = writer.write_all(&response);
             Then::KeepAlive
         }
     }

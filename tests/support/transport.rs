@@ -77,6 +77,14 @@ impl Writer {
             }
         }
     }
+
+    /// Ends the connection both ways, whoever reads it at the moment.
+    pub fn shutdown(&self) -> io::Result<()> {
+        match self {
+            Writer::Plain(socket) => socket.shutdown(Shutdown::Both),
+            Writer::Tls(session) => lock(&session.socket).shutdown(Shutdown::Both),
+        }
+    }
 }
 
 impl Write for Writer {

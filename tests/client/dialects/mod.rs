@@ -60,9 +60,10 @@ pub fn ask(conversation: &mut Conversation, prompt: &str) -> Result<String, Box<
 }
 
 pub fn check(is_so: bool, otherwise: impl Into<String>) -> Result<(), Box<dyn Error>> {
-    match is_so {
-        true => Ok(()),
-        false => Err(otherwise.into().into()),
+    if is_so {
+        Ok(())
+    } else {
+        Err(otherwise.into().into())
     }
 }
 

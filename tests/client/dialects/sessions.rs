@@ -1,26 +1,31 @@
 //! What is agreed on at the beginning of a session: models, cookies, logins, connections.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
 use h2ogpt::{Client, DEFAULT_MODEL, Error};
 
-use super::{Cell, Column, ask, builder, check, history, is_of_2023, service};
+use support::client::{read, text};
 use support::service::{Dialect, Fault, MODELS, Service};
+
+use super::{Cell, Column, ask, builder, check, history, is_of_2023, service};
 
 pub fn columns() -> Vec<Column> {
     vec![
         Column::new("the list of models", models, |dialect| {
-            match dialect.is_tree() {
-                true => "3 models",
-                false => "there is none: 404",
+            if dialect.is_tree() {
+                "3 models"
+            } else {
+                "there is none: 404"
             }
         }),
-        Column::new(
-            "the default model",
-            default_model,
-            |dialect| match dialect.is_tree() {
-                true => "the first of the list",
-                false => "that of 2023",
-            },
-        ),
+        Column::new("the default model", default_model, |dialect| {
+            if dialect.is_tree() {
+                "the first of the list"
+            } else {
+                "that of 2023"
+            }
+        }),
         Column::new(
             "a model that it does not have",
             unknown_model,
@@ -32,14 +37,13 @@ pub fn columns() -> Vec<Column> {
         ),
         Column::new("sharing with the authors", sharing, |_| "only if asked for"),
         Column::new("kept, and resumed", resumed, |_| "goes on"),
-        Column::new(
-            "resumed with the cookie",
-            resumed_elsewhere,
-            |dialect| match dialect.is_tree() {
-                true => "goes on; for others 404 at History",
-                false => "goes on; for others 404 at Message",
-            },
-        ),
+        Column::new("resumed with the cookie", resumed_elsewhere, |dialect| {
+            if dialect.is_tree() {
+                "goes on; for others 404 at History"
+            } else {
+                "goes on; for others 404 at Message"
+            }
+        }),
         Column::new("a login is required", login, |dialect| match dialect {
             Dialect::V0_9_6 | Dialect::Main => "at Settings",
             _ => "at Create",
@@ -99,9 +103,10 @@ fn unknown_model(dialect: Dialect) -> Cell {
     let service = service(dialect).start()?;
     let client = builder(&service).model("no/such-model").build()?;
     let error = client.conversation().err().ok_or("a conversation")?;
-    let named = match error.to_string().contains("no/such-model") {
-        true => "named",
-        false => "not named",
+    let named = if error.to_string().contains("no/such-model") {
+        "named"
+    } else {
+        "not named"
     };
     match error {
         Error::Http { status, step, .. } => Ok(format!("{status} at {step:?}, {named}")),
@@ -154,9 +159,8 @@ fn resumed_elsewhere(dialect: Dialect) -> Cell {
 
     let stranger = builder(&service).build()?;
     let mut conversation = stranger.resume(&id)?;
-    let refused = conversation.send("Two")?.next().ok_or("nothing")?;
-    let refused = match refused {
-        Err(Error::Http { status, step, .. }) => format!("{status} at {step:?}"),
+    let refused = match read(conversation.send("Two")) {
+        (_, Some(Error::Http { status, step, .. })) => format!("{status} at {step:?}"),
         other => format!("{other:?}"),
     };
     check(conversation.close().is_err(), "deleted by a stranger")?;
@@ -198,13 +202,12 @@ fn cookie_of_a_login(dialect: Dialect) -> Cell {
 
 /// The service is started anew, and takes no message before the terms are accepted.
 fn forgotten(dialect: Dialect) -> Cell {
-    let forget = std::sync::atomic::AtomicBool::new(false);
-    let forget = std::sync::Arc::new(forget);
+    let forget = Arc::new(AtomicBool::new(false));
     let service = service(dialect).faults({
         let forget = forget.clone();
         move |seen| {
             let is_new = seen.method == "POST" && seen.path == "/conversation";
-            let is_it = is_new && forget.swap(false, std::sync::atomic::Ordering::SeqCst);
+            let is_it = is_new && forget.swap(false, SeqCst);
             is_it.then(|| Fault::Answer {
                 status: 405,
                 content_type: "application/json",
@@ -215,7 +218,7 @@ fn forgotten(dialect: Dialect) -> Cell {
     let service = service.start()?;
     let client = builder(&service).build()?;
     client.conversation()?.close()?;
-    forget.store(true, std::sync::atomic::Ordering::SeqCst);
+    forget.store(true, SeqCst);
     let mut conversation = client.conversation()?;
     ask(&mut conversation, "Hi")?;
     check(
@@ -230,8 +233,7 @@ fn hidden_api(dialect: Dialect) -> Cell {
     let mut conversation = builder(&service).build()?.conversation()?;
     let mut answered = 0;
     let error = loop {
-        let reply: h2ogpt::Result<String> = conversation.send("Hi")?.collect();
-        match reply {
+        match text(conversation.send("Hi")) {
             Ok(_) if answered == 2 => break None,
             Ok(_) => answered += 1,
             Err(error) => break Some(error.to_string()),

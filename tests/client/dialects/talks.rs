@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use h2ogpt::{Event, FinishReason};
 
-use super::{Cell, Column, ask, builder, check, history, is_of_2023, service};
+use support::client::{read, send_with_search, text};
 use support::service::{Dialect, Fault};
+
+use super::{Cell, Column, ask, builder, check, history, is_of_2023, service};
 
 const EMOJI: &str = "😀 👩‍👩‍👧 naïve über 日本語 🏳️‍🌈";
 
@@ -37,30 +39,36 @@ pub fn columns() -> Vec<Column> {
             |_| "as if it had not been",
         ),
         Column::new("retry of what was cut", cut, |dialect| {
-            match is_of_2023(dialect) {
-                // They store a message with its answer.
-                true => "as if it had not been",
-                false => "replaced: 4 in the history",
+            if is_of_2023(dialect) {
+                // They store a message with its reply.
+                "as if it had not been"
+            } else {
+                "replaced: 4 in the history"
             }
         }),
         Column::new("a web search", web_search, |dialect| {
-            match is_of_2023(dialect) {
-                true => "2 steps, 0 sources",
-                false => "3 steps, 2 sources",
+            if is_of_2023(dialect) {
+                "2 steps, 0 sources"
+            } else {
+                "3 steps, 2 sources"
             }
         }),
         Column::new("an early drop, and on", early_drop, |_| "the next is whole"),
         Column::new("cancelled, and on", cancelled, |_| "the next is whole"),
         Column::new("characters of any size", emoji, |_| "whole"),
         Column::new("a history of more than 1 MiB", long_history, |_| "goes on"),
-        Column::new("a title", title, |dialect| match dialect.is_tree() {
-            true => "\"What is the meaning of\"",
-            false => "none",
+        Column::new("a title", title, |dialect| {
+            if dialect.is_tree() {
+                "\"What is the meaning of\""
+            } else {
+                "none"
+            }
         }),
         Column::new("why it ends", finish_reason, |dialect| {
-            match is_of_2023(dialect) {
-                true => "the end of the text",
-                false => "nothing is said",
+            if is_of_2023(dialect) {
+                "the end of the text"
+            } else {
+                "nothing is said"
             }
         }),
     ]
@@ -86,7 +94,7 @@ fn base_path(dialect: Dialect) -> Cell {
     let mut conversation = client.conversation()?;
     ask(&mut conversation, "One")?;
     ask(&mut conversation, "Two")?;
-    conversation.web_search("Three")?.next();
+    send_with_search(&mut conversation, "Three")?.next();
     conversation.close()?;
     check(service.conversations() == 0, "not deleted")?;
     for seen in service.requests() {
@@ -147,11 +155,9 @@ fn retry(dialect: Dialect) -> Cell {
     let service = service(dialect).start()?;
     let mut conversation = builder(&service).build()?.conversation()?;
     let first = ask(&mut conversation, "One")?;
-    let mut reply = conversation.retry()?;
-    let second = reply.by_ref().collect::<h2ogpt::Result<String>>()?;
+    let second = text(conversation.retry())?;
     check(second == first + " This is the second try.", &*second)?;
-    drop(reply);
-    let third: String = conversation.retry()?.collect::<h2ogpt::Result<_>>()?;
+    let third = text(conversation.retry())?;
     check(third.ends_with(" This is the third try."), &*third)?;
     let history = history(&service, &conversation.keep());
     check(
@@ -165,7 +171,7 @@ fn retry_and_on(dialect: Dialect) -> Cell {
     let service = service(dialect).start()?;
     let mut conversation = builder(&service).build()?.conversation()?;
     ask(&mut conversation, "One")?;
-    let second: String = conversation.retry()?.collect::<h2ogpt::Result<_>>()?;
+    let second = text(conversation.retry())?;
     let next = ask(&mut conversation, "Two")?;
     check(
         next.ends_with("Before that you said: \"One\". (2 messages so far)"),
@@ -213,13 +219,11 @@ fn refused(dialect: Dialect) -> Cell {
                 ask(&mut conversation, prompt)?
             } else {
                 left.store(2, SeqCst);
-                let first = conversation
-                    .send(prompt)?
-                    .collect::<h2ogpt::Result<String>>();
-                let second = conversation.retry()?.collect::<h2ogpt::Result<String>>();
+                let first = text(conversation.send(prompt));
+                let second = text(conversation.retry());
                 let both = format!("{fault:?}: {first:?}, {second:?}");
                 check(first.is_err() && second.is_err(), both)?;
-                conversation.retry()?.collect::<h2ogpt::Result<_>>()?
+                text(conversation.retry())?
             };
             said.extend([format!("user: {prompt}"), format!("assistant: {answer}")]);
         }
@@ -245,18 +249,19 @@ fn cut(dialect: Dialect) -> Cell {
         let mut conversation = builder(&service).build()?.conversation()?;
         ask(&mut conversation, "One")?;
         is_cut.store(true, SeqCst);
-        let error = conversation.send("Two")?.find_map(h2ogpt::Result::err);
+        let (_, error) = read(conversation.send("Two"));
         check(error.is_some_and(|error| error.is_retryable()), "not cut")?;
-        let again: String = conversation.retry()?.collect::<h2ogpt::Result<_>>()?;
+        let again = text(conversation.retry())?;
         check(again.contains("Before that you said: \"One\"."), &*again)?;
         let history = history(&service, &conversation.keep());
         check(
             history.last() == Some(&format!("assistant: {again}")),
             format!("{history:?}"),
         )?;
-        cells.push(match again.ends_with(" This is the second try.") {
-            true => format!("replaced: {} in the history", history.len()),
-            false => "as if it had not been".to_owned(),
+        cells.push(if again.ends_with(" This is the second try.") {
+            format!("replaced: {} in the history", history.len())
+        } else {
+            "as if it had not been".to_owned()
         });
     }
     check(cells[0] == cells[1], format!("{cells:?}"))?;
@@ -266,7 +271,7 @@ fn cut(dialect: Dialect) -> Cell {
 fn web_search(dialect: Dialect) -> Cell {
     let service = service(dialect).start()?;
     let mut conversation = builder(&service).build()?.conversation()?;
-    let mut reply = conversation.web_search("Who won?")?;
+    let mut reply = send_with_search(&mut conversation, "Who won?")?;
     let mut steps = Vec::new();
     let mut sources = Vec::new();
     for event in reply.events() {

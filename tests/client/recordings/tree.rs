@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 use h2ogpt::{Error, Event, Step};
 use serde_json::Value;
 
-use messages::{HELLO, on_main, on_v0_8_4};
-use support::client::{Failure, Outcome, client, form, http};
+use support::client::{Failure, Outcome, client, http};
 use support::http1::Request;
 use support::recording::{Recordings, names};
 use support::replay::Replay;
 use support::server::Server;
 
 use Version::{Main, V0_8_4};
+use messages::{HELLO, on_main, on_v0_8_4};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Version {
@@ -102,11 +102,12 @@ fn last_message(server: &Server, version: Version) -> (Option<String>, Value) {
         |request: &&Request| request.path == version.path() && request.method == "POST";
     let message = requests.iter().rev().find(is_message).expect("a message");
     let content_type = message.header("content-type").map(str::to_owned);
-    let json = match content_type.as_deref() {
-        Some("application/json") => String::from_utf8(message.body.clone()).unwrap(),
-        _ => form(&message.body).remove("data").expect("a field"),
+    let json = if message.is_json() {
+        message.json()
+    } else {
+        serde_json::from_str(&message.form()["data"]).expect("JSON")
     };
-    (content_type, serde_json::from_str(&json).expect("JSON"))
+    (content_type, json)
 }
 
 #[test]
@@ -126,15 +127,16 @@ fn every_message_comes_to_what_its_recording_says_and_the_conversation_is_delete
     for (version, name, expected) in messages() {
         let context = format!("{version:?} {name}");
         let refused = Recordings::open(version.folder()).load(name).status >= 400;
-        let replay = match refused {
-            // It says no to any encoding.
-            true => Replay::new(version.folder())
+        let replay = if refused {
+            // In any encoding.
+            Replay::new(version.folder())
                 .settings("45-settings-form")
                 .settings("01-settings")
                 .create("02-create")
                 .on("GET", "/api/conversation/{id}", "03-get-api")
-                .delete("62-delete"),
-            false => version.conversation(),
+                .delete("62-delete")
+        } else {
+            version.conversation()
         };
         let server = replay.message(name).start();
         let mut conversation = client(server.url()).conversation().expect(&context);
@@ -176,7 +178,7 @@ fn settings_are_posted_as_a_form_and_then_as_json_with_the_first_model_that_is_l
         let types: Vec<_> = posted.iter().map(|r| r.header("content-type")).collect();
         let form = "application/x-www-form-urlencoded";
         assert_eq!(types, [Some(form), Some("application/json")]);
-        let settings: Value = serde_json::from_slice(&posted[1].body).unwrap();
+        let settings = posted[1].json();
         assert_eq!(settings["activeModel"], "fake/model-a");
         assert_eq!(settings["ethicsModalAccepted"], true);
         assert_eq!(settings["welcomeModalSeen"], true);

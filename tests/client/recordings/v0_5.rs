@@ -7,11 +7,12 @@ use std::io::{self, BufRead, Read};
 
 use h2ogpt::Step;
 
-use messages::messages;
-use support::client::{Failure, Outcome, builder, client, http};
+use support::client::{Failure, Outcome, builder, client, http, send_with_search};
 use support::recording::{End, Recordings, names};
 use support::replay::Replay;
 use support::server::Server;
+
+use messages::messages;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/v0.5");
 /// The conversation that `conversation-create` creates.
@@ -170,7 +171,7 @@ fn a_second_message_and_a_retry_are_read_in_the_same_conversation() {
     assert_eq!(Outcome::of(conversation.retry()).text, turns(1));
     conversation.close().expect("a delete");
     assert_eq!(deletes(&server), [PATH]);
-    assert_eq!(server.connections(), 1);
+    assert_eq!(server.listener.connections(), 1);
 }
 
 #[test]
@@ -271,7 +272,7 @@ fn a_reply_that_is_left_early_is_stopped_before_the_conversation_is_deleted() {
 fn a_web_search_is_read_up_to_its_result_which_the_message_names() {
     let server = Replay::new(FOLDER).message("message-happy").start();
     let mut conversation = client(server.url()).conversation().unwrap();
-    let outcome = Outcome::of(conversation.web_search("what is rust"));
+    let outcome = Outcome::of(send_with_search(&mut conversation, "what is rust"));
     assert_eq!(outcome.text, "This prompt holds 1 user turns.");
     drop(conversation);
     let requests = server.requests();
@@ -279,7 +280,7 @@ fn a_web_search_is_read_up_to_its_result_which_the_message_names() {
     let path = &search.expect("a search").path;
     assert_eq!(path, &format!("{PATH}/web-search?prompt=what%20is%20rust"));
     let message = requests.iter().find(|r| r.path == PATH).unwrap();
-    let body: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
+    let body = message.json();
     assert_eq!(body["options"]["web_search_id"], "6b01058b83bd6c58ceec4640");
     assert_eq!(deletes(&server), [PATH]);
 }

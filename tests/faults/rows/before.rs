@@ -2,10 +2,12 @@
 
 use h2ogpt::Step::{Create, Created, History, Message, Settings, WebSearch};
 
+use support::http1::{LAST_CHUNK, chunk};
+use support::script::{HEAD, JSON};
+
+use crate::fault::{Fault, answer, close, endless, flood, hold, page, reset, status};
 use crate::row::Outcome::{Http, Incomplete, Network, Protocol, Timeout};
 use crate::row::{Row, complete};
-use crate::script::{HEAD, JSON, Script, answer, close, endless, flood, hold, page, reset, status};
-use support::http1::{LAST_CHUNK, chunk};
 
 pub fn all() -> Vec<Row> {
     let mut rows = no_answers();
@@ -19,7 +21,7 @@ fn no_answers() -> Vec<Row> {
     let mut rows = Vec::new();
     for at in [Settings, Create, History, WebSearch, Message] {
         let token = || Timeout(at, "timeout_token");
-        let row = |name, script, outcome| Row::new(at, name, script, outcome);
+        let row = |name, fault, outcome| Row::new(at, name, fault, outcome);
         let drip = b"HTTP/1.1 200 OK\r\nX-Slow: ";
         let header = format!("HTTP/1.1 200 OK\r\nX-Large: {}", "x".repeat(17 << 10));
         rows.extend([
@@ -72,7 +74,7 @@ fn short_answers() -> Vec<Row> {
     let long_ago = ("Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT");
     let mut rows = Vec::new();
     for at in [Settings, Create, History, WebSearch, Message] {
-        let row = |name, script, outcome| Row::new(at, name, script, outcome);
+        let row = |name, fault, outcome| Row::new(at, name, fault, outcome);
         rows.extend([
             row(
                 "429 with seconds to wait",
@@ -101,15 +103,15 @@ fn short_answers() -> Vec<Row> {
     rows
 }
 
-fn body_byte_by_byte() -> Script {
+fn body_byte_by_byte() -> Fault {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
     endless(&[head], b" ", 100)
 }
 
 fn answers_to_the_settings() -> Vec<Row> {
     let timeout = Timeout(Settings, "timeout_token");
-    let row = |name, script, outcome| Row::new(Settings, name, script, outcome);
-    let fine = |name, script| row(name, script, complete("Hello you")).deletes(1);
+    let row = |name, fault, outcome| Row::new(Settings, name, fault, outcome);
+    let fine = |name, fault| row(name, fault, complete("Hello you")).deletes(1);
     vec![
         fine(
             "500 with nothing, as of servers that do without",
@@ -125,7 +127,7 @@ fn answers_to_the_creation() -> Vec<Row> {
     let cut: &[&[u8]] = &[b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"conversationId\":"];
     let large = status("200 OK", JSON, &"x".repeat((1 << 20) + 1));
     let timeout = || Timeout(Created, "timeout_token");
-    let row = |name, script, outcome| Row::new(Create, name, script, outcome);
+    let row = |name, fault, outcome| Row::new(Create, name, fault, outcome);
     let odd = |name, json| row(name, status("200 OK", JSON, json), Protocol(Create));
     vec![
         row(
@@ -152,7 +154,7 @@ fn answers_to_the_creation() -> Vec<Row> {
 }
 
 fn answers_to_the_history() -> Vec<Row> {
-    let row = |name, script, outcome| Row::new(History, name, script, outcome);
+    let row = |name, fault, outcome| Row::new(History, name, fault, outcome);
     vec![
         row(
             "a conversation without messages",
@@ -173,7 +175,7 @@ fn answers_to_the_search() -> Vec<Row> {
     let begun: &[&[u8]] = &[HEAD, &update];
     let open = chunk("{\"messages\":[\"");
     let timeout = || Timeout(WebSearch, "timeout_token");
-    let row = |name, script, outcome| Row::new(WebSearch, name, script, outcome);
+    let row = |name, fault, outcome| Row::new(WebSearch, name, fault, outcome);
     vec![
         row("silence in the search", hold(begun), timeout()),
         row(
@@ -197,7 +199,7 @@ fn answers_to_the_search() -> Vec<Row> {
 }
 
 fn answers_to_a_message() -> Vec<Row> {
-    let row = |name, script, outcome| Row::new(Message, name, script, outcome);
+    let row = |name, fault, outcome| Row::new(Message, name, fault, outcome);
     vec![
         row(
             "500 with nothing",
