@@ -5,6 +5,7 @@ mod configuration;
 mod connections;
 mod dialects;
 mod lifecycle;
+mod properties;
 mod proxy;
 mod recordings;
 mod requests;
