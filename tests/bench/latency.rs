@@ -89,8 +89,8 @@ fn lines(server: &Server, sent: &Receiver<Instant>, tokens: usize) -> Vec<Durati
     let config = ureq::Agent::config_builder().proxy(None);
     let agent = ureq::Agent::new_with_config(config.build());
     let message = format!("{}{}", server.url(), script::PATH);
-    let answer = agent.post(message).send("{}").expect("a reply");
-    let mut body = BufReader::new(answer.into_body().into_reader());
+    let response = agent.post(message).send("{}").expect("a reply");
+    let mut body = BufReader::new(response.into_body().into_reader());
     let mut line = Vec::new();
     let mut times = Vec::new();
     while times.len() < tokens {

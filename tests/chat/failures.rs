@@ -40,7 +40,7 @@ fn chat(url: &str) -> Program {
     chat_program().args(["-u", url, "--timeout", "0.3", "Hi"])
 }
 
-fn answer(status: u16, content_type: &'static str, body: &str) -> Fault {
+fn response_of(status: u16, content_type: &'static str, body: &str) -> Fault {
     Fault::Answer {
         status,
         content_type,
@@ -65,7 +65,7 @@ fn every_failure_has_its_exit_status_and_says_at_which_step_and_why() {
     let late = || Fault::Delay(Duration::from_secs(60));
     let json = |status, message| {
         let body = format!(r#"{{"message":"{message}"}}"#);
-        answer(status, "application/json", &body)
+        response_of(status, "application/json", &body)
     };
     let html = "<html><head><title>Bad</title></head><body><h1>Gateway</h1></body></html>";
     let nothing = "";
@@ -102,7 +102,7 @@ fn every_failure_has_its_exit_status_and_says_at_which_step_and_why() {
         ),
         (
             Message,
-            answer(502, "text/html", html),
+            response_of(502, "text/html", html),
             4,
             nothing,
             ["502", "Bad Gateway"],
@@ -181,7 +181,7 @@ fn every_failure_has_its_exit_status_and_says_at_which_step_and_why() {
         (Message, Fault::NoFinal(3), 6, three, ["broke off", "end"]),
         (
             Create,
-            answer(200, "text/html", html),
+            response_of(200, "text/html", html),
             1,
             nothing,
             ["conversationId", "Bad Gateway"],
@@ -340,10 +340,10 @@ fn what_a_server_says_cannot_steer_the_terminal() {
     let message = format!(r#"{{"message":"{STEERING_JSON}"}}"#);
     let models = format!(r#"[{{"id":"one{STEERING_JSON}"}}]"#);
     let faults = [
-        (At::Message, answer(500, "text/plain", STEERING)),
-        (At::Message, answer(500, "application/json", &message)),
-        (At::Create, answer(200, "text/plain", STEERING)),
-        (At::Settings, answer(418, "application/json", &message)),
+        (At::Message, response_of(500, "text/plain", STEERING)),
+        (At::Message, response_of(500, "application/json", &message)),
+        (At::Create, response_of(200, "text/plain", STEERING)),
+        (At::Settings, response_of(418, "application/json", &message)),
     ];
     for (at, fault) in faults {
         let service = failing(Dialect::V0_5, at, fault);
@@ -368,7 +368,7 @@ fn what_a_server_says_cannot_steer_the_terminal() {
     }
 
     let list = Service::builder().faults(move |request| {
-        (request.path == "/api/models").then(|| answer(200, "application/json", &models))
+        (request.path == "/api/models").then(|| response_of(200, "application/json", &models))
     });
     let list = list.start().expect("a service");
     let ended = chat_program()

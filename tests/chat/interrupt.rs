@@ -58,7 +58,7 @@ fn assert_interrupted(ended: &Finished, stdout: &str) {
 }
 
 #[test]
-fn while_the_answer_is_awaited_it_ends_the_program_and_deletes_the_conversation() {
+fn while_the_reply_is_awaited_it_ends_the_program_and_deletes_the_conversation() {
     let (server, _) = holding(None, &[]);
     let running = start(&server, &[]);
     wait_for(&server, Endpoint::Message);

@@ -285,8 +285,8 @@ fn models_are_listed_where_the_service_has_a_list() {
 }
 
 #[test]
-fn every_demonstration_answers_and_searches_the_web_if_asked_to() {
-    let answer = "You said: \"Hi\". This is the first message of our conversation.";
+fn every_demonstration_replies_and_searches_the_web_if_asked_to() {
+    let reply = "You said: \"Hi\". This is the first message of our conversation.";
     let start = |dialect, options: &[&str]| {
         let program = chat_program().arg(format!("--demo={dialect}"));
         program.args(options).arg("Hi").start()
@@ -303,10 +303,10 @@ fn every_demonstration_answers_and_searches_the_web_if_asked_to() {
             (Some(0), DEMO_NOTE),
             "{dialect}: {ended:?}"
         );
-        assert_eq!(ended.stdout, format!("{answer}\n"), "{dialect}");
+        assert_eq!(ended.stdout, format!("{reply}\n"), "{dialect}");
 
         let ended = searching.finish();
-        let found = format!("{answer} I searched the web for \"Hi\".\n");
+        let found = format!("{reply} I searched the web for \"Hi\".\n");
         assert_eq!(
             (ended.status, &*ended.stdout),
             (Some(0), &*found),

@@ -97,7 +97,7 @@ fn cases() -> Vec<Case> {
             case.web_search = true;
             cases.push(case);
         }
-        // Where the answer to the creation says what the history is asked for, it is not asked.
+        // Where the response to the creation says what the history is asked for, it is not asked.
         if dialect.is_tree() && dialect != Dialect::Main {
             let fault: fn(&Seen) -> Option<Fault> = |seen| never(is_history(seen));
             let when = When::Request(is_history);

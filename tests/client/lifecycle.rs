@@ -244,7 +244,7 @@ fn a_delete_that_meets_a_dead_connection_is_sent_once_more_on_a_new_one() {
 }
 
 #[test]
-fn a_delete_that_was_obeyed_without_an_answer_is_no_error() {
+fn a_delete_that_was_obeyed_without_a_response_is_no_error() {
     let deletes = AtomicUsize::new(0);
     let server = Server::start(move |request, writer| {
         let gone = response(

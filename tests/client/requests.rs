@@ -200,7 +200,7 @@ fn a_service_that_does_not_know_details_is_asked_without_from_then_on() {
 }
 
 #[test]
-fn a_retry_repeats_the_message_under_its_id_and_asks_for_a_new_answer() {
+fn a_retry_repeats_the_message_under_its_id_and_asks_for_a_new_reply() {
     let server = plain();
     let mut conversation = client(server.url()).conversation().unwrap();
     let parameters = Parameters::new().temperature(0.7);
@@ -211,16 +211,16 @@ fn a_retry_repeats_the_message_under_its_id_and_asks_for_a_new_answer() {
     }
     let sent = server.requests_to(Endpoint::Message);
     let first = sent[0].json();
-    let mut answers = BTreeSet::from([first["options"]["response_id"].to_string()]);
+    let mut replies = BTreeSet::from([first["options"]["response_id"].to_string()]);
     for retry in &sent[1..] {
         let retry = retry.json();
-        assert!(answers.insert(retry["options"]["response_id"].to_string()));
+        assert!(replies.insert(retry["options"]["response_id"].to_string()));
         let mut expected = first.clone();
         expected["options"]["is_retry"] = true.into();
         expected["options"]["response_id"] = retry["options"]["response_id"].clone();
         assert_eq!(retry, expected);
     }
-    assert_eq!(answers.len(), 3);
+    assert_eq!(replies.len(), 3);
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn a_retry_in_a_tree_replaces_what_the_history_has_of_the_message() {
         }
     }));
     let mut conversation = client(server.url()).conversation().unwrap();
-    let (root, answer) = (["root", "system"], ["a1", "assistant"]);
+    let (root, reply) = (["root", "system"], ["a1", "assistant"]);
     let message = |id: &str, inputs: Option<&str>, is_retry, web_search| {
         let mut message = json!({
             "id": id, "is_retry": is_retry, "is_continue": false, "web_search": web_search,
@@ -256,16 +256,16 @@ fn a_retry_in_a_tree_replaces_what_the_history_has_of_the_message() {
         (Some("One"), root, message("root", Some("One"), false, true)),
         (None, root, message("root", Some("One"), false, true)),
         (None, root, message("root", Some("One"), false, true)),
-        // Taken, and not answered.
+        // Taken, and without a reply.
         (
             None,
             ["u1", "user"],
             message("u1", Some("One"), true, false),
         ),
-        (None, answer, message("a1", None, true, false)),
-        (None, answer, message("a1", None, true, false)),
-        (Some("Two"), answer, message("a1", Some("Two"), false, true)),
-        (None, answer, message("a1", Some("Two"), false, true)),
+        (None, reply, message("a1", None, true, false)),
+        (None, reply, message("a1", None, true, false)),
+        (Some("Two"), reply, message("a1", Some("Two"), false, true)),
+        (None, reply, message("a1", Some("Two"), false, true)),
         (
             None,
             ["u2", "user"],

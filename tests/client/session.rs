@@ -260,7 +260,7 @@ fn settings_that_hang_in_one_conversation_do_not_hold_up_another() {
             return Then::Hold;
         }
         if String::from_utf8_lossy(&request.body).contains("forgotten") {
-            writer.write_all(&not_accepted()).expect("an answer");
+            writer.write_all(&not_accepted()).expect("a response");
             return Then::KeepAlive;
         }
         reply(request, writer)

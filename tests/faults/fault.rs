@@ -9,13 +9,13 @@ use support::http1::{chunk, response};
 use support::script;
 use support::server::Then;
 
-/// What is written in place of an answer.
+/// What is written in place of a response.
 pub enum Fault {
     /// These bytes, and then that.
     Then(Vec<u8>, Then),
     /// These bytes, some more so much later, and then nothing.
     Late(Vec<u8>, Duration, Vec<u8>),
-    /// These bytes, and then a piece again and again until nobody takes it any more.
+    /// These bytes, and then a part again and again until nobody takes it any more.
     Endless(Vec<u8>, Vec<u8>, Duration),
 }
 
@@ -38,11 +38,11 @@ impl Fault {
                 write(second);
                 Then::Hold
             }
-            Fault::Endless(first, piece, every) => {
+            Fault::Endless(first, part, every) => {
                 let mut wanted = write(first);
                 while wanted {
                     thread::sleep(*every);
-                    wanted = write(piece);
+                    wanted = write(part);
                 }
                 Then::Close
             }
@@ -50,38 +50,38 @@ impl Fault {
     }
 }
 
-/// These pieces, and then nothing: the connection stays open.
-pub fn hold(pieces: &[&[u8]]) -> Fault {
-    Fault::Then(pieces.concat(), Then::Hold)
+/// These parts, and then nothing: the connection stays open.
+pub fn hold(parts: &[&[u8]]) -> Fault {
+    Fault::Then(parts.concat(), Then::Hold)
 }
 
-/// These pieces, and then an orderly end of the connection.
-pub fn close(pieces: &[&[u8]]) -> Fault {
-    Fault::Then(pieces.concat(), Then::Close)
+/// These parts, and then an orderly end of the connection.
+pub fn close(parts: &[&[u8]]) -> Fault {
+    Fault::Then(parts.concat(), Then::Close)
 }
 
-/// These pieces, and then a reset.
-pub fn reset(pieces: &[&[u8]]) -> Fault {
-    Fault::Then(pieces.concat(), Then::Reset)
+/// These parts, and then a reset.
+pub fn reset(parts: &[&[u8]]) -> Fault {
+    Fault::Then(parts.concat(), Then::Reset)
 }
 
-/// These pieces, which are an answer.
-pub fn answer(pieces: &[&[u8]]) -> Fault {
-    Fault::Then(pieces.concat(), Then::KeepAlive)
+/// A response of these parts.
+pub fn respond(parts: &[&[u8]]) -> Fault {
+    Fault::Then(parts.concat(), Then::KeepAlive)
 }
 
-/// These pieces, and then one more every so many milliseconds.
-pub fn endless(first: &[&[u8]], piece: &[u8], every: u64) -> Fault {
-    Fault::Endless(first.concat(), piece.to_vec(), Duration::from_millis(every))
+/// These parts, and then one more every so many milliseconds.
+pub fn endless(first: &[&[u8]], part: &[u8], every: u64) -> Fault {
+    Fault::Endless(first.concat(), part.to_vec(), Duration::from_millis(every))
 }
 
-/// These pieces, and then as many more as are taken.
-pub fn flood(first: &[&[u8]], piece: &[u8]) -> Fault {
-    let many = piece.repeat((64 << 10) / piece.len());
+/// These parts, and then as many more as are taken.
+pub fn flood(first: &[&[u8]], part: &[u8]) -> Fault {
+    let many = part.repeat((64 << 10) / part.len());
     endless(first, &many, 0)
 }
 
-/// These pieces, a last one so many milliseconds later, and then nothing.
+/// These parts, a last one so many milliseconds later, and then nothing.
 pub fn late(first: &[&[u8]], after: u64, second: &[u8]) -> Fault {
     Fault::Late(
         first.concat(),
@@ -90,12 +90,12 @@ pub fn late(first: &[&[u8]], after: u64, second: &[u8]) -> Fault {
     )
 }
 
-/// An answer with a status, a header and a body.
+/// A response with a status, a header and a body.
 pub fn status(status: &str, header: (&str, &str), body: &str) -> Fault {
     Fault::Then(response(status, &[header], body), Then::KeepAlive)
 }
 
-/// An answer with a page for people.
+/// A response with a page for people.
 pub fn page(title: &str) -> Fault {
     let body = format!("<!doctype html><html><head><title>{title}</title></head></html>");
     status(title, ("Content-Type", "text/html"), &body)

@@ -9,7 +9,7 @@ use h2ogpt::Step::{Delete, Message};
 use support::http1::{LAST_CHUNK, chunk};
 use support::script::{HEAD, ID, JSON};
 
-use crate::fault::{answer, close, endless, flood, hold, last, late, page, reset, status, token};
+use crate::fault::{close, endless, flood, hold, last, late, page, reset, respond, status, token};
 use crate::row::Outcome::{Http, Incomplete, Network, Protocol, Timeout};
 use crate::row::{Leave, Row, complete, server_error};
 
@@ -99,7 +99,7 @@ fn silence_in_the_reply() -> Vec<Row> {
         Row::new(
             Message,
             "a caller who is slower than timeout_token",
-            answer(&[HEAD, &hello, &last("Hello"), LAST_CHUNK]),
+            respond(&[HEAD, &hello, &last("Hello"), LAST_CHUNK]),
             complete("Hello"),
         )
         .pause(Duration::from_millis(1300))
@@ -125,11 +125,11 @@ fn cuts_of_the_reply() -> Vec<Row> {
         row("reset in mid-event", reset(&[HEAD, &hello, event])),
         row(
             "an orderly end in mid-event",
-            answer(&[HEAD, &hello, &chunk("data:{\"token\":{\"te"), LAST_CHUNK]),
+            respond(&[HEAD, &hello, &chunk("data:{\"token\":{\"te"), LAST_CHUNK]),
         ),
         row(
             "an orderly end without the final event",
-            answer(&[HEAD, &hello, LAST_CHUNK]),
+            respond(&[HEAD, &hello, LAST_CHUNK]),
         ),
         row(
             "the end of a body without any framing",
@@ -145,14 +145,14 @@ fn cuts_of_the_reply() -> Vec<Row> {
         Row::new(
             Message,
             "a line that is no JSON",
-            answer(&[HEAD, &hello, &chunk("data:{nonsense}\n\n"), LAST_CHUNK]),
+            respond(&[HEAD, &hello, &chunk("data:{nonsense}\n\n"), LAST_CHUNK]),
             Protocol(Message),
         )
         .partial("Hello")
         .says("nonsense"),
         fails(
             "an error first",
-            answer(&[HEAD, &overloaded, LAST_CHUNK]),
+            respond(&[HEAD, &overloaded, LAST_CHUNK]),
             "Model is overloaded",
         ),
         fails(
@@ -163,7 +163,7 @@ fn cuts_of_the_reply() -> Vec<Row> {
         .partial("Hello"),
         fails(
             "an error in mid-stream, as later versions tell it",
-            answer(&[HEAD, &hello, &status, LAST_CHUNK]),
+            respond(&[HEAD, &hello, &status, LAST_CHUNK]),
             "gone",
         )
         .partial("Hello"),
@@ -193,7 +193,7 @@ fn after_the_reply() -> Vec<Row> {
         ),
         row(
             "an error",
-            answer(&[
+            respond(&[
                 HEAD,
                 &hello,
                 &last,
@@ -240,8 +240,8 @@ fn deleting() -> Vec<Row> {
             timeout(),
         ),
         // It is sent once more, as the connection may have been closed before it came.
-        row("reset before an answer", reset(&[]), Network(Delete)).deletes(2),
-        row("hung up before an answer", close(&[]), Network(Delete)).deletes(2),
+        row("reset before a response", reset(&[]), Network(Delete)).deletes(2),
+        row("hung up before a response", close(&[]), Network(Delete)).deletes(2),
         row("no HTTP at all", hold(&[b"SSH-2.0\r\n"]), Protocol(Delete)),
         row(
             "404",

@@ -27,7 +27,7 @@ const DEFAULTS: [(&str, &str, &str); 5] = [
 /// Builds a [`Server`] from a folder of recordings.
 ///
 /// Each step can be given several times: its recordings are then sent one after the other, and
-/// the last one again from there on. Steps that were not given are answered from the recordings
+/// the last one again from there on. Steps that were not given are responded to from the recordings
 /// that [`DEFAULTS`] names, if the folder has them, all others with a 404.
 pub struct Replay {
     recordings: Recordings,

@@ -18,11 +18,11 @@ pub fn columns() -> Vec<Column> {
         Column::new(
             "one question, from settings to DELETE",
             lifecycle,
-            |_| "answered, deleted",
+            |_| "a reply, deleted",
         ),
         Column::new("below a base path", base_path, |_| "everything is below"),
         Column::new("three messages", three_messages, |_| "6 in the history"),
-        Column::new("the answer of a kept conversation", kept, |_| "stored"),
+        Column::new("the reply of a kept conversation", kept, |_| "stored"),
         Column::new("a system prompt", system_prompt, |dialect| match dialect {
             Dialect::V0_3 => "ignored",
             _ => "obeyed",
@@ -85,7 +85,7 @@ fn lifecycle(dialect: Dialect) -> Cell {
     check(service.conversations() == 1, "no conversation")?;
     conversation.close()?;
     check(service.conversations() == 0, "not deleted")?;
-    Ok("answered, deleted".into())
+    Ok("a reply, deleted".into())
 }
 
 fn base_path(dialect: Dialect) -> Cell {
@@ -111,7 +111,7 @@ fn three_messages(dialect: Dialect) -> Cell {
     let third = ask(&mut conversation, "Three")?;
     let expected = "Before that you said: \"Two\". (3 messages so far)";
     check(third.contains(expected), third)?;
-    // Services that store an answer late have it when the conversation is left.
+    // Services that store a reply late have it when the conversation is left.
     let history = history(&service, &conversation.keep());
     let prompts = ["user: One", "user: Two", "user: Three"];
     let asked: Vec<&String> = history.iter().step_by(2).collect();
@@ -127,9 +127,9 @@ fn three_messages(dialect: Dialect) -> Cell {
 fn kept(dialect: Dialect) -> Cell {
     let service = service(dialect).start()?;
     let mut conversation = builder(&service).build()?.conversation()?;
-    let answer = ask(&mut conversation, "One")?;
+    let reply = ask(&mut conversation, "One")?;
     let history = history(&service, &conversation.keep());
-    let expected = ["user: One".to_owned(), format!("assistant: {answer}")];
+    let expected = ["user: One".to_owned(), format!("assistant: {reply}")];
     check(history == expected, format!("{history:?}"))?;
     check(service.conversations() == 1, "deleted")?;
     Ok("stored".into())
@@ -215,7 +215,7 @@ fn refused(dialect: Dialect) -> Cell {
         let mut said = Vec::new();
         for prompt in ["One", "Two", "Three"] {
             // Where the creation has said what the first one follows, nobody asks.
-            let answer = if path == "/api/conversation/" && prompt == "One" {
+            let reply = if path == "/api/conversation/" && prompt == "One" {
                 ask(&mut conversation, prompt)?
             } else {
                 left.store(2, SeqCst);
@@ -225,7 +225,7 @@ fn refused(dialect: Dialect) -> Cell {
                 check(first.is_err() && second.is_err(), both)?;
                 text(conversation.retry())?
             };
-            said.extend([format!("user: {prompt}"), format!("assistant: {answer}")]);
+            said.extend([format!("user: {prompt}"), format!("assistant: {reply}")]);
         }
         let history = history(&service, &conversation.keep());
         check(history == said, format!("{fault:?}: {history:?}"))?;
@@ -233,7 +233,7 @@ fn refused(dialect: Dialect) -> Cell {
     Ok("as if it had not been".into())
 }
 
-/// The connection breaks in the second answer, or before its first token.
+/// The connection breaks in the second reply, or before its first token.
 fn cut(dialect: Dialect) -> Cell {
     let mut cells = Vec::new();
     for tokens in [0, 3] {
@@ -349,7 +349,7 @@ fn emoji(dialect: Dialect) -> Cell {
 fn long_history(dialect: Dialect) -> Cell {
     let service = service(dialect).start()?;
     let mut conversation = builder(&service).build()?.conversation()?;
-    // The answers repeat them.
+    // The replies repeat them.
     for _ in 0..2 {
         ask(&mut conversation, &"x".repeat(300_000))?;
     }

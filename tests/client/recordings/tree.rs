@@ -189,7 +189,7 @@ fn settings_are_posted_as_a_form_and_then_as_json_with_the_first_model_that_is_l
 }
 
 #[test]
-fn each_message_names_its_parent_and_a_retry_the_answer_it_replaces() {
+fn each_message_names_its_parent_and_a_retry_the_reply_it_replaces() {
     for (version, encoding, parents) in [
         (
             V0_8_4,

@@ -5,19 +5,19 @@ use h2ogpt::Step::{Create, Created, History, Message, Settings, WebSearch};
 use support::http1::{LAST_CHUNK, chunk};
 use support::script::{HEAD, JSON};
 
-use crate::fault::{Fault, answer, close, endless, flood, hold, page, reset, status};
+use crate::fault::{Fault, close, endless, flood, hold, page, reset, respond, status};
 use crate::row::Outcome::{Http, Incomplete, Network, Protocol, Timeout};
 use crate::row::{Row, complete};
 
 pub fn all() -> Vec<Row> {
-    let mut rows = no_answers();
-    rows.extend(short_answers());
-    rows.extend(answers_to_a_message());
+    let mut rows = no_responses();
+    rows.extend(short_responses());
+    rows.extend(responses_to_a_message());
     rows
 }
 
-/// No answer, or nothing like one, at each step.
-fn no_answers() -> Vec<Row> {
+/// No response, or nothing like one, at each step.
+fn no_responses() -> Vec<Row> {
     let mut rows = Vec::new();
     for at in [Settings, Create, History, WebSearch, Message] {
         let token = || Timeout(at, "timeout_token");
@@ -36,8 +36,8 @@ fn no_answers() -> Vec<Row> {
                 endless(&[drip], b"x", 100),
                 token(),
             ),
-            row("reset before an answer", reset(&[]), Network(at)),
-            row("hung up before an answer", close(&[]), Network(at)),
+            row("reset before a response", reset(&[]), Network(at)),
+            row("hung up before a response", close(&[]), Network(at)),
             row(
                 "hung up in the status line",
                 close(&[b"HTTP/1."]),
@@ -68,8 +68,8 @@ fn no_answers() -> Vec<Row> {
     rows
 }
 
-/// Short answers that are not what was asked for.
-fn short_answers() -> Vec<Row> {
+/// Short responses that are not what was asked for.
+fn short_responses() -> Vec<Row> {
     let busy = "{\"message\":\"Too many messages\"}";
     let long_ago = ("Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT");
     let mut rows = Vec::new();
@@ -96,10 +96,10 @@ fn short_answers() -> Vec<Row> {
         let row = Row::new(at, "a page with 200", page("200 OK"), Protocol(at));
         rows.push(row.says("200 OK"));
     }
-    rows.extend(answers_to_the_settings());
-    rows.extend(answers_to_the_creation());
-    rows.extend(answers_to_the_history());
-    rows.extend(answers_to_the_search());
+    rows.extend(responses_to_the_settings());
+    rows.extend(responses_to_the_creation());
+    rows.extend(responses_to_the_history());
+    rows.extend(responses_to_the_search());
     rows
 }
 
@@ -108,7 +108,7 @@ fn body_byte_by_byte() -> Fault {
     endless(&[head], b" ", 100)
 }
 
-fn answers_to_the_settings() -> Vec<Row> {
+fn responses_to_the_settings() -> Vec<Row> {
     let timeout = Timeout(Settings, "timeout_token");
     let row = |name, fault, outcome| Row::new(Settings, name, fault, outcome);
     let fine = |name, fault| row(name, fault, complete("Hello you")).deletes(1);
@@ -122,8 +122,8 @@ fn answers_to_the_settings() -> Vec<Row> {
     ]
 }
 
-/// From the first line of an answer on there is a conversation, but nobody knows its id.
-fn answers_to_the_creation() -> Vec<Row> {
+/// From the first line of a response on there is a conversation, but nobody knows its id.
+fn responses_to_the_creation() -> Vec<Row> {
     let cut: &[&[u8]] = &[b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"conversationId\":"];
     let large = status("200 OK", JSON, &"x".repeat((1 << 20) + 1));
     let timeout = || Timeout(Created, "timeout_token");
@@ -153,7 +153,7 @@ fn answers_to_the_creation() -> Vec<Row> {
     ]
 }
 
-fn answers_to_the_history() -> Vec<Row> {
+fn responses_to_the_history() -> Vec<Row> {
     let row = |name, fault, outcome| Row::new(History, name, fault, outcome);
     vec![
         row(
@@ -170,7 +170,7 @@ fn answers_to_the_history() -> Vec<Row> {
     ]
 }
 
-fn answers_to_the_search() -> Vec<Row> {
+fn responses_to_the_search() -> Vec<Row> {
     let update = chunk("{\"messages\":[{\"type\":\"update\",\"message\":\"Searching\"}]}");
     let begun: &[&[u8]] = &[HEAD, &update];
     let open = chunk("{\"messages\":[\"");
@@ -187,7 +187,7 @@ fn answers_to_the_search() -> Vec<Row> {
         row("reset in the search", reset(begun), Network(WebSearch)),
         row(
             "an orderly end without a result",
-            answer(&[HEAD, &update, LAST_CHUNK]),
+            respond(&[HEAD, &update, LAST_CHUNK]),
             Protocol(WebSearch),
         ),
         row(
@@ -198,7 +198,7 @@ fn answers_to_the_search() -> Vec<Row> {
     ]
 }
 
-fn answers_to_a_message() -> Vec<Row> {
+fn responses_to_a_message() -> Vec<Row> {
     let row = |name, fault, outcome| Row::new(Message, name, fault, outcome);
     vec![
         row(

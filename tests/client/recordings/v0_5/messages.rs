@@ -99,7 +99,7 @@ pub fn messages() -> Vec<(&'static str, Outcome)> {
         ("message-keepalive", said(" one| two| three| four| five")),
         ("message-len-limit", Outcome::complete(&numbers.join("|"))),
         ("message-malformed-id", internal()),
-        // An answer to a request that the client does not make, and no stream.
+        // A response to a request that the client does not make, and no stream.
         (
             "message-no-stream-flag",
             Outcome::failed(
