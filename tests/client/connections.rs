@@ -1,11 +1,17 @@
 //! How many connections a client makes: as few as the service allows.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use h2ogpt::Client;
 
 use support::client::{client, text};
 use support::service::{Dialect, Service};
+
+/// On a machine with too much to do, the end of a response can come later than a client waits for
+/// it before it deletes the conversation, which then takes another connection. Where nothing takes
+/// longer than this, it did not.
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// The life of a conversation, dropped instead of closed if it is to be.
 fn live(client: &Client, prompts: &[&str], is_dropped: bool) {
@@ -45,11 +51,16 @@ fn one_lifecycle_or_a_hundred_in_a_row_take_one_connection_where_responses_end()
                 let _ = client.models();
                 live(&client, &["One", "Two", "again"], false);
                 assert_eq!(service.connections(), expected(dialect, 3), "{dialect}");
+                let mut late = 0;
                 for lifecycle in 2..=100 {
+                    let started = Instant::now();
                     live(&client, &["Hello"], lifecycle % 2 == 0);
+                    late += usize::from(started.elapsed() > PATIENCE);
                     let expected = expected(dialect, 2 + lifecycle);
                     let connections = service.connections();
-                    assert_eq!(connections, expected, "{dialect}, lifecycle {lifecycle}");
+                    let possible = expected..=expected + late;
+                    let case = format!("{dialect}, lifecycle {lifecycle}: {connections}");
+                    assert!(possible.contains(&connections), "{case}, not {possible:?}");
                 }
                 assert_eq!(service.conversations(), 0, "{dialect}");
             });
