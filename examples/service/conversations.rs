@@ -1,18 +1,25 @@
-//! Conversations as a whole: create, show, stop, delete; and the list of models.
+//! What a conversation's own path does: create, change, share, stop, delete.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::Value;
+use serde_json::Value as Json;
 
-use super::answer;
-use super::date;
 use super::dialect::{Messages, Stop};
 use super::exchange::{After, Exchange};
+use super::form;
+use super::generation::StopRequest;
+use super::limits;
 use super::response::Response;
+use super::shown;
 use super::store::{Author, Conversation, Message, is_object_id, object_id};
+use super::value::{Value, object};
 
 /// What is answered about conversations that do not exist, or not for this session.
-const NOT_FOUND: &str = "Conversation not found";
+pub(super) const NOT_FOUND: &str = "Conversation not found";
+/// How long a stop that found nothing to stop is remembered.
+const MARK_LASTS: Duration = Duration::from_secs(5);
+/// The longest title, in characters.
+const LONGEST_TITLE: usize = 100;
 
 /// The conversation of that id, if the session owns it; else what to answer.
 pub(super) fn find(exchange: &Exchange<'_>, id: &str) -> Result<Conversation, After> {
@@ -27,78 +34,199 @@ pub(super) fn find(exchange: &Exchange<'_>, id: &str) -> Result<Conversation, Af
 }
 
 pub(super) fn create(exchange: &Exchange<'_>) -> After {
-    let rules = exchange.rules();
-    let refuse = || match rules.unknown_model {
-        500 => exchange.internal_error(),
-        status => exchange.error(status, "Invalid request"),
-    };
     if exchange.request.content_type() != "application/json" {
         return exchange.internal_error();
     }
-    let json: Value = match serde_json::from_slice(&exchange.request.body) {
-        Ok(json) => json,
-        Err(_) => return refuse(),
+    let Some(conversation) = read(exchange) else {
+        return match exchange.rules().unknown_model {
+            500 => exchange.internal_error(),
+            status => exchange.error(status, "Invalid request"),
+        };
     };
-    let model = json["model"].as_str().unwrap_or_default();
-    if !exchange.shared.config.models.iter().any(|m| m == model) {
-        return refuse();
+    if let Some(refused) = limits::conversation(exchange) {
+        return refused;
+    }
+    let mut body = object! { "conversationId": &conversation.id };
+    if exchange.rules().create_tells_root {
+        let whole = shown::whole(exchange.rules(), &conversation).with_types();
+        body = body.with("conversation", whole.as_str());
+    }
+    exchange.shared.store().insert(conversation);
+    exchange.shared.changes.note();
+    exchange.reply(Response::chunked(200, "application/json", body.json()))
+}
+
+/// The conversation that the body asks for.
+fn read(exchange: &Exchange<'_>) -> Option<Conversation> {
+    let rules = exchange.rules();
+    let json: Json = serde_json::from_slice(&exchange.request.body).ok()?;
+    let model = json["model"].as_str()?;
+    exchange.shared.config.model(model)?;
+    if let Some(share) = json["fromShare"].as_str()
+        && rules.copies_shares
+    {
+        return copied(exchange, share);
     }
     let preprompt = match json.get("preprompt") {
-        Some(Value::String(preprompt)) if rules.preprompt => preprompt.as_str(),
-        Some(Value::String(_)) | None => "",
-        Some(_) => return refuse(),
+        Some(Json::String(preprompt)) if rules.preprompt => preprompt.as_str(),
+        Some(Json::String(_)) | None => "",
+        Some(_) => return None,
     };
     let tree = matches!(rules.messages, Messages::TreeJson | Messages::TreeForm);
     let messages = match tree {
         true => vec![Message::new(Author::System, None, preprompt)],
         false => Vec::new(),
     };
-    let conversation = Conversation {
+    Some(Conversation {
         id: object_id(),
         owner: exchange.session.clone(),
         model: model.to_owned(),
-        title: "New Chat".to_owned(),
+        title: rules.untitled.to_owned(),
         preprompt: preprompt.to_owned(),
         tree,
         messages,
         updated: SystemTime::now(),
         stopped: None,
-    };
-    let body = match rules.create_tells_root {
-        true => format!(
-            "{{\"conversationId\":\"{}\",\"conversation\":{}}}",
-            conversation.id,
-            answer::string(&with_metadata(&conversation))
-        ),
-        false => format!("{{\"conversationId\":\"{}\"}}", conversation.id),
-    };
-    exchange.shared.store().insert(conversation);
-    exchange.reply(Response::chunked(200, "application/json", body))
+        marked: None,
+        share: None,
+    })
 }
 
-pub(super) fn show(exchange: &Exchange<'_>, id: &str) -> After {
+/// A copy of a shared conversation, with all its messages.
+fn copied(exchange: &Exchange<'_>, share: &str) -> Option<Conversation> {
+    let shared = exchange.shared.store().shares.get(share).cloned()?;
+    Some(Conversation {
+        id: object_id(),
+        owner: exchange.session.clone(),
+        updated: SystemTime::now(),
+        ..shared
+    })
+}
+
+/// Changes the title or the model.
+pub(super) fn patch(exchange: &Exchange<'_>, id: &str) -> After {
+    if let Err(after) = find(exchange, id) {
+        return after;
+    }
+    let json: Option<Json> = serde_json::from_slice(&exchange.request.body).ok();
+    if json.and_then(|json| apply(exchange, id, &json)).is_none() {
+        return exchange.internal_error();
+    }
+    exchange.shared.changes.note();
+    match exchange.renews_cookie() {
+        true => exchange.reply(Response::empty(200)),
+        false => exchange.reply_bare(Response::empty(200)),
+    }
+}
+
+/// Nothing if the change makes no sense, or is not possible in this version.
+pub(super) fn apply(exchange: &Exchange<'_>, id: &str, json: &Json) -> Option<()> {
+    let (config, rules) = (&exchange.shared.config, exchange.rules());
+    let title = match json.get("title") {
+        Some(title) => {
+            let title = title.as_str()?;
+            let length = title.chars().count();
+            (1..=LONGEST_TITLE)
+                .contains(&length)
+                .then_some(Some(title))?
+        }
+        None => None,
+    };
+    let model = match json.get("model") {
+        Some(model) if rules.changes_model => Some(config.model(model.as_str()?)?.id.clone()),
+        _ => None,
+    };
+    if title.is_none() && model.is_none() {
+        return None;
+    }
+    let mut store = exchange.shared.store();
+    let conversation = store.get_mut(id)?;
+    if let Some(title) = title {
+        conversation.title = title.to_owned();
+    }
+    if let Some(model) = model {
+        conversation.model = model;
+    }
+    Some(())
+}
+
+/// Shares the conversation as it is; the same share again if nothing was said since.
+pub(super) fn share(exchange: &Exchange<'_>, id: &str) -> After {
     let conversation = match find(exchange, id) {
         Ok(conversation) => conversation,
         Err(after) => return after,
     };
-    let messages: Vec<String> = conversation.messages.iter().map(shown).collect();
-    let body = format!(
-        "{{\"id\":\"{id}\",\"title\":{},\"updatedAt\":\"{}\",\"modelId\":{},\"messages\":[{}]}}",
-        answer::string(&conversation.title),
-        date::iso(conversation.updated),
-        answer::string(&conversation.model),
-        messages.join(",")
-    );
-    exchange.reply_bare(Response::chunked(200, "application/json", body))
+    let count = conversation.messages.len();
+    let known = conversation.share.clone();
+    let share = match known.filter(|(_, messages)| *messages == count) {
+        Some((share, _)) => share,
+        None => {
+            let share = object_id()[17..].to_owned();
+            let mut store = exchange.shared.store();
+            store.shares.insert(share.clone(), conversation);
+            if let Some(conversation) = store.get_mut(id) {
+                conversation.share = Some((share.clone(), count));
+            }
+            share
+        }
+    };
+    let body = if exchange.rules().share_is_url {
+        let (origin, base) = (exchange.origin(), &exchange.shared.config.base_path);
+        object! { "url": &format!("{origin}{base}/r/{share}") }
+    } else {
+        object! { "shareId": &share }
+    };
+    exchange.reply(Response::chunked(200, "application/json", body.json()))
+}
+
+/// The page of a share, for everybody.
+pub(super) fn shared_page(exchange: &Exchange<'_>, share: &str) -> After {
+    let title = {
+        let store = exchange.shared.store();
+        store.shares.get(share).map(|shared| shared.title.clone())
+    };
+    exchange.reply_bare(match title {
+        Some(title) => {
+            let page = format!("<!doctype html>\n<title>{title}</title>\n");
+            Response::chunked(200, "text/html", page)
+        }
+        None => Response::page(404, "Conversation not found"),
+    })
 }
 
 pub(super) fn stop(exchange: &Exchange<'_>, id: &str) -> After {
     if let Err(after) = find(exchange, id) {
         return after;
     }
-    let once = exchange.rules().stop == Stop::Cut;
-    exchange.shared.store().stop(id, once);
+    let rules = exchange.rules();
+    if rules.resumable {
+        stop_generation(exchange, id);
+    } else {
+        let once = rules.stop == Stop::Cut;
+        exchange.shared.store().stop(id, once);
+    }
+    exchange.shared.changes.note();
     exchange.reply(Response::empty(200))
+}
+
+/// Stops the generation that is named, or the newest; if it does not run, a mark is left behind.
+fn stop_generation(exchange: &Exchange<'_>, id: &str) {
+    let json: Json = serde_json::from_slice(&exchange.request.body).unwrap_or_default();
+    let seen = json["seenContentLength"].as_u64();
+    let mut store = exchange.shared.store();
+    let generation = match json["generationId"].as_str() {
+        Some(generation) => store.generations.get(generation),
+        None => store.generations.newest(id),
+    };
+    let running = generation.filter(|generation| generation.end.is_none());
+    if let Some(running) = running {
+        let seen = seen.and_then(|seen| usize::try_from(seen).ok());
+        running.stop = Some(StopRequest { seen });
+    } else if exchange.rules().stop_leaves_mark
+        && let Some(conversation) = store.get_mut(id)
+    {
+        conversation.marked = Some(Instant::now() + MARK_LASTS);
+    }
 }
 
 pub(super) fn delete(exchange: &Exchange<'_>, id: &str) -> After {
@@ -108,61 +236,23 @@ pub(super) fn delete(exchange: &Exchange<'_>, id: &str) -> After {
     if !exchange.shared.store().remove(id, &exchange.session) {
         return exchange.error(404, NOT_FOUND);
     }
+    exchange.shared.changes.note();
     match exchange.renews_cookie() {
         true => exchange.reply(Response::empty(200)),
         false => exchange.reply_bare(Response::empty(200)),
     }
 }
 
-pub(super) fn models(exchange: &Exchange<'_>) -> After {
-    let models: Vec<String> = exchange
-        .shared
-        .config
-        .models
-        .iter()
-        .map(|model| {
-            let name = answer::string(model);
-            format!(
-                "{{\"id\":{name},\"name\":{name},\"websiteUrl\":\"https://huggingface.co\",\
-                 \"modelUrl\":\"https://huggingface.co\",\"displayName\":{name},\
-                 \"description\":\"\",\"promptExamples\":[],\"preprompt\":\"\",\
-                 \"multimodal\":false,\"unlisted\":false}}"
-            )
-        })
-        .collect();
-    let body = format!("[{}]", models.join(","));
-    exchange.reply_bare(Response::chunked(200, "application/json", body))
-}
-
-fn shown(message: &Message) -> String {
-    let created = date::iso(message.created);
-    format!(
-        "{{\"content\":{},\"from\":\"{}\",\"id\":\"{}\",\"createdAt\":\"{created}\",\
-         \"updatedAt\":\"{created}\"}}",
-        answer::string(&message.content),
-        message.from.name(),
-        message.id,
-    )
-}
-
-/// A new conversation in the format that keeps the types JSON has not, dates here.
-fn with_metadata(conversation: &Conversation) -> String {
-    let Some(root) = conversation.messages.first() else {
-        return String::new();
-    };
-    let (id, model) = (&conversation.id, answer::string(&conversation.model));
-    let (root_id, created) = (&root.id, date::iso(root.created));
-    let updated = date::iso(conversation.updated);
-    let preprompt = answer::string(&conversation.preprompt);
-    let title = answer::string(&conversation.title);
-    format!(
-        "{{\"json\":{{\"messages\":[{{\"id\":\"{root_id}\",\"from\":\"system\",\
-         \"content\":{preprompt},\"createdAt\":\"{created}\",\"updatedAt\":\"{created}\",\
-         \"children\":[],\"ancestors\":[]}}],\"title\":{title},\"model\":{model},\
-         \"preprompt\":{preprompt},\"rootMessageId\":\"{root_id}\",\"id\":\"{id}\",\
-         \"updatedAt\":\"{updated}\",\"modelId\":{model},\"shared\":false,\
-         \"deployedSpaces\":null}},\"meta\":{{\"values\":{{\
-         \"messages.0.createdAt\":[\"Date\"],\"messages.0.updatedAt\":[\"Date\"],\
-         \"updatedAt\":[\"Date\"],\"deployedSpaces\":[\"undefined\"]}},\"v\":1}}}}"
-    )
+/// The button of the page that deletes all conversations, a form: nothing if this is none.
+pub(super) fn delete_all_form(exchange: &Exchange<'_>) -> Option<After> {
+    let deletes = form::fields(exchange.request.query().as_bytes())
+        .first()
+        .is_some_and(|(name, _)| name == "/delete");
+    if !deletes || exchange.rules().api_deletes {
+        return None;
+    }
+    exchange.shared.store().remove_all(&exchange.session);
+    exchange.shared.changes.note();
+    let home = format!("{}/", exchange.shared.config.base_path);
+    Some(exchange.reply(super::settings::redirect(303, &home)))
 }

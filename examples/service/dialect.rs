@@ -77,13 +77,50 @@ pub(super) enum Stop {
     Final,
 }
 
+/// What `/__data.json`, the data behind the pages, holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum PageData {
+    /// Models, settings and messages. Which nodes are wanted is said as `_1`.
+    UpToV0_6,
+    /// The same with more members. Which nodes are wanted is said as `01`.
+    Later,
+    /// Nothing.
+    Empty,
+}
+
+/// How the files of a message are encoded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Files {
+    None,
+    /// Images only: a list of base64 strings.
+    Strings,
+    /// A list of objects with type, name, value and media type.
+    Objects,
+    /// Parts of a form.
+    Parts,
+}
+
+/// Which of the model's abilities `/api/models` tells, and as which members.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Abilities {
+    /// `multimodal` alone.
+    Multimodal,
+    /// `tools` as well.
+    Tools,
+    /// `supportsTools` as well.
+    SupportsTools,
+    /// `supportsReasoning` as well.
+    SupportsReasoning,
+}
+
 /// One row of the table.
 pub(super) struct Rules {
     name: &'static str,
     pub messages: Messages,
     pub same_origin: SameOrigin,
     pub settings: SettingsBody,
-    /// Nothing but reading is allowed before the settings were accepted.
+    /// Where the operator asks for the terms, nothing but reading is allowed before they were
+    /// accepted.
     pub welcome_modal: bool,
     /// The system prompt is the `customPrompts` of the settings.
     pub custom_prompts: bool,
@@ -123,6 +160,50 @@ pub(super) struct Rules {
     pub cookie_days: u64,
     /// `Vary: Accept-Encoding` on everything.
     pub vary: bool,
+    /// What a conversation is called until it has a title of its own.
+    pub untitled: &'static str,
+    /// The model is asked for a title with the first message.
+    pub asks_title: bool,
+    pub page_data: PageData,
+    /// The characters that the data of a page escapes beyond what JSON does.
+    pub page_escapes: &'static str,
+    /// The operator can hide `/api`.
+    pub api_can_be_hidden: bool,
+    /// What `/api` answers may be read by other sites.
+    pub api_for_all: bool,
+    /// `/api/v2` exists.
+    pub api_v2: bool,
+    /// `/api` deletes messages, and all conversations at once.
+    pub api_deletes: bool,
+    /// A conversation as `/api` shows it has a member `modelTools`.
+    pub model_tools: bool,
+    /// Messages as `/api` shows them have their updates.
+    pub shows_updates: bool,
+    pub abilities: Abilities,
+    /// The model is given the preprompt and the root message, which are the same.
+    pub system_twice: bool,
+    /// An error of the backend comes with its status.
+    pub error_codes: bool,
+    /// A reply that reached its length counts as interrupted.
+    pub length_interrupts: bool,
+    /// A stop that finds nothing to stop ends the next reply.
+    pub stop_leaves_mark: bool,
+    /// Replies are logged, and can be picked up by another connection.
+    pub resumable: bool,
+    /// `PATCH` changes the model.
+    pub changes_model: bool,
+    /// A share is told by its address, not by its id.
+    pub share_is_url: bool,
+    /// A conversation can be created as the copy of a share.
+    pub copies_shares: bool,
+    pub files: Files,
+    /// Whoever comes with the header of a trusted proxy is known by it.
+    pub trusts_email_header: bool,
+    /// The model can be given tools.
+    pub tools: bool,
+    /// The longest body, and the status of a longer one.
+    pub body_limit: usize,
+    pub body_too_large: u16,
 }
 
 const V0_3: Rules = Rules {
@@ -153,6 +234,30 @@ const V0_3: Rules = Rules {
     login_redirects: false,
     cookie_days: 365,
     vary: false,
+    untitled: "Untitled 1",
+    asks_title: false,
+    page_data: PageData::UpToV0_6,
+    page_escapes: "/<>",
+    api_can_be_hidden: false,
+    api_for_all: false,
+    api_v2: false,
+    api_deletes: false,
+    model_tools: false,
+    shows_updates: false,
+    abilities: Abilities::Multimodal,
+    system_twice: false,
+    error_codes: false,
+    length_interrupts: false,
+    stop_leaves_mark: false,
+    resumable: false,
+    changes_model: false,
+    share_is_url: true,
+    copies_shares: false,
+    files: Files::None,
+    trusts_email_header: false,
+    tools: false,
+    body_limit: 512 * 1024,
+    body_too_large: 413,
 };
 
 const V0_5: Rules = Rules {
@@ -179,6 +284,11 @@ const V0_7: Rules = Rules {
     stop: Stop::Final,
     closing_stops: true,
     cookie_days: 14,
+    untitled: "New Chat",
+    asks_title: true,
+    page_data: PageData::Later,
+    page_escapes: "<",
+    files: Files::Strings,
     ..V0_6
 };
 
@@ -194,6 +304,8 @@ const V0_8: Rules = Rules {
     padding: true,
     endless: false,
     stop: Stop::Ignored,
+    api_can_be_hidden: true,
+    copies_shares: true,
     ..V0_7
 };
 
@@ -202,6 +314,8 @@ const V0_9_0: Rules = Rules {
     cutting: Cutting::PaddedWords,
     interrupted: true,
     web_search_kind: "subtype",
+    files: Files::Objects,
+    body_limit: 15 * 1024 * 1024,
     ..V0_8
 };
 
@@ -212,6 +326,14 @@ const V0_9_3: Rules = Rules {
     title: Title::Own,
     keep_alive: true,
     stores_late: true,
+    closing_stops: false,
+    model_tools: true,
+    abilities: Abilities::Tools,
+    length_interrupts: true,
+    changes_model: true,
+    files: Files::Parts,
+    trusts_email_header: true,
+    body_too_large: 500,
     ..V0_9_0
 };
 
@@ -219,9 +341,20 @@ const V0_9_6: Rules = Rules {
     name: "v0.9.6",
     welcome_modal: false,
     stop: Stop::Final,
-    closing_stops: false,
     tries_twice: true,
     login_redirects: true,
+    page_data: PageData::Empty,
+    api_can_be_hidden: false,
+    api_for_all: true,
+    api_v2: true,
+    api_deletes: true,
+    model_tools: false,
+    abilities: Abilities::SupportsTools,
+    system_twice: true,
+    error_codes: true,
+    length_interrupts: false,
+    share_is_url: false,
+    tools: true,
     ..V0_9_3
 };
 
@@ -230,6 +363,11 @@ const MAIN: Rules = Rules {
     create_tells_root: true,
     finished: true,
     vary: true,
+    shows_updates: true,
+    abilities: Abilities::SupportsReasoning,
+    stop_leaves_mark: true,
+    resumable: true,
+    body_too_large: 413,
     ..V0_9_6
 };
 

@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use super::answer;
 use super::date;
-use super::dialect::{Messages, Rules};
+use super::dialect::{Messages, Rules, SameOrigin};
 use super::fault::Fault;
 use super::http::Request;
 use super::response::{Response, Stream};
-use super::server::Shared;
+use super::server::{Origin, Shared};
 
 /// What becomes of the connection.
 pub(super) enum After {
@@ -38,8 +38,8 @@ impl<'a> Exchange<'a> {
         request: &'a Request,
         fault: Option<Fault>,
     ) -> Exchange<'a> {
-        let session = request
-            .cookie(&shared.config.cookie_name)
+        let session = email(shared, request)
+            .or_else(|| request.cookie(&shared.config.cookie_name))
             .filter(|value| !value.is_empty())
             .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
         Exchange {
@@ -56,18 +56,24 @@ impl<'a> Exchange<'a> {
         self.shared.config.rules
     }
 
-    /// Scheme and host of the service, as the client addressed it.
+    /// Scheme and host of the server, as it or the client says.
     pub(super) fn origin(&self) -> String {
-        format!("http://{}", self.host())
+        match &self.shared.config.origin {
+            Origin::Is(origin) => origin.clone(),
+            Origin::Any | Origin::Unset => format!("http://{}", self.host()),
+        }
     }
 
-    /// Whether that is the service's own origin. The service cannot tell whether something in
-    /// front of it speaks TLS, so both schemes are.
+    /// Whether the server takes that for its own origin.
     pub(super) fn is_own_origin(&self, origin: &str) -> bool {
-        let host = origin
-            .strip_prefix("http://")
-            .or_else(|| origin.strip_prefix("https://"));
-        host == Some(self.host())
+        let by_referer = self.rules().same_origin == SameOrigin::Referer;
+        let http = origin.strip_prefix("http://");
+        let https = origin.strip_prefix("https://");
+        match &self.shared.config.origin {
+            Origin::Is(own) => origin == own,
+            Origin::Unset if by_referer => https == Some(self.host()),
+            Origin::Any | Origin::Unset => http.or(https) == Some(self.host()),
+        }
     }
 
     fn host(&self) -> &str {
@@ -81,7 +87,7 @@ impl<'a> Exchange<'a> {
 
     /// Answers without a cookie.
     pub(super) fn reply_bare(&self, response: Response) -> After {
-        let response = self.with_vary(response);
+        let response = self.for_all(self.with_vary(response));
         self.shared.answered(self.index, response.status);
         let head = self.request.method == "HEAD";
         match response.write(self.socket, head, self.request.close) {
@@ -90,9 +96,14 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Begins a streamed answer; the body of the response is not used.
+    /// Begins a streamed response and renews the cookie; the body of the response is not used.
     pub(super) fn stream(&self, response: Response) -> Stream<'a> {
-        let response = self.with_vary(self.with_cookie(response));
+        self.stream_bare(self.with_cookie(response))
+    }
+
+    /// The same without a cookie.
+    pub(super) fn stream_bare(&self, response: Response) -> Stream<'a> {
+        let response = self.with_vary(response);
         self.shared.answered(self.index, response.status);
         let stopping = &self.shared.stopping;
         Stream::start(self.socket, stopping, &response, self.request.close)
@@ -160,12 +171,36 @@ impl<'a> Exchange<'a> {
         response.header("set-cookie", value)
     }
 
+    /// Lets other sites read what `/api` says, where the version does.
+    fn for_all(&self, response: Response) -> Response {
+        let base = self.shared.config.base_path.as_str();
+        let inside = self.request.path().strip_prefix(base).unwrap_or_default();
+        if !self.rules().api_for_all || !inside.starts_with("/api/") {
+            return response;
+        }
+        let methods = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
+        response
+            .header(
+                "access-control-allow-headers",
+                "Content-Type, Authorization",
+            )
+            .header("access-control-allow-methods", methods)
+            .header("access-control-allow-origin", "*")
+    }
+
     fn with_vary(&self, response: Response) -> Response {
         match self.rules().vary {
             true => response.header("Vary", "Accept-Encoding"),
             false => response,
         }
     }
+}
+
+/// Who the trusted proxy says it is, if there is such a proxy.
+fn email<'r>(shared: &Shared, request: &'r Request) -> Option<&'r str> {
+    let name = shared.config.email_header.as_ref()?;
+    let trusts = shared.config.rules.trusts_email_header;
+    request.header(name).filter(|_| trusts)
 }
 
 /// Which of the media types the `Accept` header likes best, if any; the algorithm of the

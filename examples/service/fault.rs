@@ -35,6 +35,17 @@ pub enum Fault {
     ErrorEvent(usize),
     /// After so many tokens an orderly end without a final event.
     NoFinal(usize),
+    /// After so many tokens the connection is lost; versions that go on without a reader go on.
+    Disconnect(usize),
+    /// After so many tokens the model waits for [`Service::release_replies`], or for what else
+    /// ends a reply.
+    ///
+    /// [`Service::release_replies`]: super::Service::release_replies
+    Hold(usize),
+    /// The model says so many tokens, and then has reached its length.
+    Length(usize),
+    /// The backend refuses the request with this status and message, before the first token.
+    Backend(u16, &'static str),
     /// A normal answer, after which the connection is closed although it said `keep-alive`.
     CloseAfter,
 }
@@ -47,7 +58,10 @@ impl Fault {
             | Fault::CutMidEvent(tokens)
             | Fault::Stall(tokens)
             | Fault::ErrorEvent(tokens)
-            | Fault::NoFinal(tokens) => Some(*tokens),
+            | Fault::NoFinal(tokens)
+            | Fault::Disconnect(tokens)
+            | Fault::Hold(tokens) => Some(*tokens),
+            Fault::Backend(..) => Some(0),
             _ => None,
         }
     }

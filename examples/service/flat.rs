@@ -3,7 +3,6 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::conversations;
 use super::dialect::Messages;
 use super::exchange::{After, Exchange};
 use super::lines;
@@ -20,11 +19,7 @@ struct Asked {
     is_retry: bool,
 }
 
-pub(super) fn message(exchange: &Exchange<'_>, id: &str) -> After {
-    let conversation = match conversations::find(exchange, id) {
-        Ok(conversation) => conversation,
-        Err(after) => return after,
-    };
+pub(super) fn message(exchange: &Exchange<'_>, conversation: Conversation) -> After {
     let json: Option<Value> = match exchange.request.content_type().as_str() {
         "application/json" => serde_json::from_slice(&exchange.request.body).ok(),
         _ => None,
@@ -51,7 +46,7 @@ fn with_options(
         None => None,
         Some(id) => match id.as_str()? {
             "" => None,
-            id => Some(exchange.shared.store().search(id)?),
+            id => exchange.shared.store().search(id)?,
         },
     };
     let parameters = match Parameters::read(json.get("parameters")) {

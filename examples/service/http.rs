@@ -4,8 +4,6 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// The limit the original sets on bodies.
-const MAX_BODY: usize = 512 * 1024;
 /// A body beyond its limit is read and thrown away up to here, so that the client gets to read
 /// the refusal instead of a reset connection.
 const MAX_DISCARD: usize = 64 * 1024 * 1024;
@@ -108,7 +106,8 @@ impl<'a> Reader<'a> {
             || (self.socket.set_read_timeout(Some(idle)).is_ok() && self.fill().is_ok())
     }
 
-    pub(super) fn request(&mut self) -> Result<Request, Failure> {
+    /// Reads a request; a body longer than `limit` is thrown away.
+    pub(super) fn request(&mut self, limit: usize) -> Result<Request, Failure> {
         self.socket.set_read_timeout(Some(READ_TIMEOUT))?;
         let (mut request, head) = loop {
             if let Some(parsed) = parse_head(&self.buffer)? {
@@ -133,7 +132,7 @@ impl<'a> Reader<'a> {
         if waits && self.buffer.len() < length {
             self.socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        if length > MAX_BODY {
+        if length > limit {
             self.discard(length)?;
             request.too_large = true;
         } else {

@@ -17,6 +17,9 @@
 )]
 
 mod answer;
+mod api;
+mod builder;
+mod changes;
 mod conversations;
 mod date;
 mod dialect;
@@ -24,30 +27,45 @@ mod exchange;
 mod fault;
 mod flat;
 mod form;
+mod generation;
+mod given;
 mod http;
+mod limits;
 mod lines;
+mod model;
+mod page_data;
+mod planned;
 mod response;
+mod resume;
 mod routes;
 mod server;
 mod settings;
+mod shown;
 mod sse;
 mod store;
+mod tools;
 mod tree;
 mod turn;
+mod upload;
+mod value;
 mod web_search;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+pub use builder::Builder;
 pub use dialect::{Dialect, UnknownDialect};
 pub use fault::{Fault, Seen};
-pub use store::Settings;
+pub use model::{GivenFile, Model, ModelCall, Purpose};
+pub use server::{Late, Origin};
+pub use store::{Settings, StoredFile};
+pub use tools::{ToolOutcome, Tools};
 
-use server::{Config, Shared};
+use server::{Shared, lock};
 
 /// The models of the original service, its default first.
 pub const MODELS: [&str; 3] = [
@@ -55,6 +73,9 @@ pub const MODELS: [&str; 3] = [
     "h2oai/h2ogpt-gm-oasst1-en-2048-falcon-7b-v3",
     "h2oai/h2ogpt-gm-oasst1-en-2048-open-llama-13b",
 ];
+
+/// How long [`Service::wait_for`] waits.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running service. Dropping it closes the listener and every connection, and returns when all
 /// of its threads have ended.
@@ -106,6 +127,63 @@ impl Service {
         self.shared.store().accepted().to_vec()
     }
 
+    /// The settings that are kept for a session, which is the value of its cookie. Nothing if it
+    /// never posted any.
+    pub fn settings_of(&self, session: &str) -> Option<Settings> {
+        self.shared.store().settings(session).cloned()
+    }
+
+    /// The title of a conversation.
+    pub fn title(&self, id: &str) -> Option<String> {
+        let store = self.shared.store();
+        Some(store.get(id)?.title.clone())
+    }
+
+    /// Every call of a model so far, with all that it was given.
+    pub fn model_calls(&self) -> Vec<ModelCall> {
+        self.shared.calls.all()
+    }
+
+    /// Lets something go wrong with the next requests of a kind, such as
+    /// `fail_next(2, "POST /conversation/{id}", Fault::Status(503, None))`.
+    pub fn fail_next(&self, times: usize, request: &str, fault: Fault) {
+        lock(&self.shared.plan).add(request, times, fault);
+    }
+
+    /// Stores the turns that [`Late::WhenReleased`] has kept back.
+    pub fn release_history(&self) {
+        self.shared.store().release_late(Instant::now());
+        self.shared.changes.note();
+    }
+
+    /// The number of replies that [`Fault::Hold`] keeps back.
+    pub fn held_replies(&self) -> usize {
+        usize::try_from(self.shared.held(0)).unwrap_or(0)
+    }
+
+    /// Lets the replies go on that [`Fault::Hold`] keeps back.
+    pub fn release_replies(&self) {
+        self.shared.released.fetch_add(1, Ordering::SeqCst);
+        self.shared.changes.note();
+    }
+
+    /// Waits until something is so, such as a request having come; false if it is not so after
+    /// ten seconds.
+    pub fn wait_for(&self, is_so: impl Fn(&Service) -> bool) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let count = self.shared.changes.count();
+            if is_so(self) {
+                return true;
+            }
+            if deadline <= Instant::now() {
+                return false;
+            }
+            // What is due at a certain time happens without a change.
+            self.shared.changes.wait(count, Duration::from_millis(20));
+        }
+    }
+
     /// Closes the connections that are kept alive without a request under way.
     /// One whose answer has just been read may take a moment to count as idle, and gets it.
     pub fn close_idle_connections(&self) {
@@ -128,107 +206,5 @@ impl Drop for Service {
             // A panic there was reported when it happened.
             let _ = listening.join();
         }
-    }
-}
-
-/// How a service is to be.
-pub struct Builder {
-    dialect: Dialect,
-    config: Config,
-}
-
-impl Default for Builder {
-    fn default() -> Builder {
-        let dialect = Dialect::V0_5;
-        Builder {
-            dialect,
-            config: Config {
-                rules: dialect.rules(),
-                base_path: String::new(),
-                cookie_name: "hf-chat".to_owned(),
-                token_delay: Duration::ZERO,
-                models: MODELS.map(str::to_owned).to_vec(),
-                require_login: false,
-                hide_api: false,
-                faults: None,
-            },
-        }
-    }
-}
-
-impl Builder {
-    /// The version to behave like; v0.5 unless set.
-    pub fn dialect(mut self, dialect: Dialect) -> Builder {
-        self.dialect = dialect;
-        self
-    }
-
-    /// The path everything is below, such as `/chat`.
-    pub fn base_path(mut self, path: &str) -> Builder {
-        let path = path.trim_matches('/');
-        self.config.base_path = match path {
-            "" => String::new(),
-            path => format!("/{path}"),
-        };
-        self
-    }
-
-    /// The name of the session cookie; `hf-chat` unless set.
-    pub fn cookie_name(mut self, name: &str) -> Builder {
-        self.config.cookie_name = name.to_owned();
-        self
-    }
-
-    /// The time before each token; none unless set.
-    pub fn token_delay(mut self, delay: Duration) -> Builder {
-        self.config.token_delay = delay;
-        self
-    }
-
-    /// The models there are; [`MODELS`] unless set.
-    pub fn models(mut self, models: &[&str]) -> Builder {
-        self.config.models = models.iter().map(|&model| model.to_owned()).collect();
-        self
-    }
-
-    /// Whether only users who have logged in may talk, which nobody can do here.
-    pub fn require_login(mut self, require: bool) -> Builder {
-        self.config.require_login = require;
-        self
-    }
-
-    /// Whether everything below `/api` is refused.
-    pub fn hide_api(mut self, hide: bool) -> Builder {
-        self.config.hide_api = hide;
-        self
-    }
-
-    /// Decides for every request whether something is to go wrong with it.
-    pub fn faults(
-        mut self,
-        faults: impl Fn(&Seen) -> Option<Fault> + Send + Sync + 'static,
-    ) -> Builder {
-        self.config.faults = Some(Box::new(faults));
-        self
-    }
-
-    pub fn start(mut self) -> io::Result<Service> {
-        self.config.rules = self.dialect.rules();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        let url = format!("http://{address}{}", self.config.base_path);
-        let shared = Arc::new(Shared::new(self.config));
-        let listening = thread::Builder::new()
-            .name("chat service".to_owned())
-            .spawn({
-                let shared = Arc::clone(&shared);
-                move || server::listen(&shared, &listener)
-            })?;
-        Ok(Service {
-            shared,
-            address,
-            url,
-            listening: Some(listening),
-        })
     }
 }

@@ -1,7 +1,7 @@
 //! Responses: whole ones, and streams of chunks.
 
 use std::io::{self, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -44,6 +44,18 @@ impl Response {
                 ("content-type", content_type.to_owned()),
             ],
             body: Body::Sized(body.into_bytes()),
+        }
+    }
+
+    /// A file.
+    pub(super) fn bytes(content_type: &str, body: Vec<u8>) -> Response {
+        Response {
+            status: 200,
+            headers: vec![
+                ("content-length", body.len().to_string()),
+                ("content-type", content_type.to_owned()),
+            ],
+            body: Body::Sized(body),
         }
     }
 
@@ -175,6 +187,21 @@ impl<'a> Stream<'a> {
     /// Lets time pass. Ends early when the service stops, and if `watched` when the other side is
     /// gone; a silence without a duration lasts until one of both.
     pub(super) fn wait(&mut self, duration: Option<Duration>, watched: bool) {
+        self.until(duration, watched, &|| false);
+    }
+
+    /// The same, but ends early as well when `over` says so, which is asked every few
+    /// milliseconds.
+    pub(super) fn wait_until(
+        &mut self,
+        duration: Duration,
+        watched: bool,
+        over: &dyn Fn() -> bool,
+    ) {
+        self.until(Some(duration), watched, over);
+    }
+
+    fn until(&mut self, duration: Option<Duration>, watched: bool, over: &dyn Fn() -> bool) {
         let deadline = duration.map(|duration| Instant::now() + duration);
         loop {
             let left = match deadline {
@@ -182,7 +209,7 @@ impl<'a> Stream<'a> {
                 None => NAP,
             };
             let lonely = self.gone && (watched || duration.is_none());
-            if left.is_zero() || lonely || self.is_stopping() {
+            if left.is_zero() || lonely || self.is_stopping() || over() {
                 return;
             }
             let due = self.beat.as_ref().map_or(NAP, |(beat, last)| {
@@ -194,6 +221,13 @@ impl<'a> Stream<'a> {
                 self.nap(left.min(due).min(NAP));
             }
         }
+    }
+
+    /// Loses the connection. Whoever generates the reply goes on.
+    pub(super) fn disconnect(&mut self) {
+        self.gone = true;
+        // It fails if the other side was faster.
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 
     fn send_beat(&mut self) {

@@ -1,11 +1,15 @@
 //! The checks every request passes, in the order of the original, and the way to its handler.
 
+use super::api;
 use super::conversations;
 use super::dialect::{Messages, SameOrigin};
 use super::exchange::{After, Exchange, preferred};
 use super::fault::Fault;
 use super::flat;
+use super::limits;
+use super::page_data;
 use super::response::{Response, reason};
+use super::resume;
 use super::settings;
 use super::tree;
 use super::web_search;
@@ -25,11 +29,10 @@ pub(super) fn route(exchange: &Exchange<'_>) -> After {
     }
     let request = exchange.request;
     if request.too_large {
-        return exchange.reply_bare(Response::sized(
-            413,
-            "text/plain",
-            "Invalid request body".to_owned(),
-        ));
+        return exchange.reply_bare(match exchange.rules().body_limit {
+            0..1_000_000 => Response::sized(413, "text/plain", "Invalid request body".to_owned()),
+            _ => Response::message(exchange.rules().body_too_large, "An error occurred"),
+        });
     }
     let base = exchange.shared.config.base_path.as_str();
     let path = request.path();
@@ -46,7 +49,7 @@ pub(super) fn route(exchange: &Exchange<'_>) -> After {
         return after;
     }
     let segments: Vec<&str> = inside.split('/').skip(1).collect();
-    let api = exchange.rules().api;
+    let rules = exchange.rules();
     match (request.method.as_str(), segments.as_slice()) {
         ("GET", [] | [""]) => exchange.reply(Response::chunked(
             200,
@@ -55,12 +58,22 @@ pub(super) fn route(exchange: &Exchange<'_>) -> After {
         )),
         ("POST", ["settings"]) => settings::accept(exchange),
         ("POST", ["conversation"]) => conversations::create(exchange),
+        ("GET", ["__data.json"]) => page_data::show(exchange, None),
+        ("GET", ["conversation", id, "__data.json"]) => page_data::show(exchange, Some(id)),
+        ("GET", ["r", share]) => conversations::shared_page(exchange, share),
+        ("POST", ["conversations"]) => {
+            conversations::delete_all_form(exchange).unwrap_or_else(|| not_found(exchange))
+        }
+        ("PATCH", ["conversation", id]) => conversations::patch(exchange, id),
+        ("POST", ["conversation", id, "share"]) => conversations::share(exchange, id),
+        ("GET", ["conversation", id, "stream"]) if rules.resumable => resume::stream(exchange, id),
         ("POST", ["conversation", id]) => message(exchange, id),
         ("DELETE", ["conversation", id]) => conversations::delete(exchange, id),
         ("POST", ["conversation", id, "stop-generating"]) => conversations::stop(exchange, id),
         ("GET", ["conversation", id, "web-search"]) => web_search::stream(exchange, id),
-        ("GET", ["api", "models"]) if api => conversations::models(exchange),
-        ("GET", ["api", "conversation", id]) if api => conversations::show(exchange, id),
+        (method, ["api", path @ ..]) if rules.api => {
+            api::route(exchange, method, path).unwrap_or_else(|| not_found(exchange))
+        }
         (method, ["settings" | "conversation", ..]) if method != "GET" => {
             exchange.error(405, &format!("{method} method not allowed"))
         }
@@ -75,9 +88,16 @@ fn message(exchange: &Exchange<'_>, id: &str) -> After {
         let message = "POST method not allowed. No actions exist for this page";
         return exchange.reply(Response::page(405, message));
     }
+    let conversation = match conversations::find(exchange, id) {
+        Ok(conversation) => conversation,
+        Err(after) => return after,
+    };
+    if let Some(refused) = limits::message(exchange, &conversation) {
+        return refused;
+    }
     match exchange.rules().messages {
-        Messages::Options | Messages::Plain => flat::message(exchange, id),
-        Messages::TreeJson | Messages::TreeForm => tree::message(exchange, id),
+        Messages::Options | Messages::Plain => flat::message(exchange, conversation),
+        Messages::TreeJson | Messages::TreeForm => tree::message(exchange, conversation),
     }
 }
 
@@ -116,7 +136,13 @@ fn checked(exchange: &Exchange<'_>, path: &str) -> Option<After> {
     let config = &exchange.shared.config;
     let rules = exchange.rules();
     let reads = matches!(exchange.request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-    if path.starts_with("/api/") && rules.api && config.hide_api {
+    if let Some(header) = &config.wanted_header
+        && exchange.request.header(header).is_none()
+    {
+        return Some(exchange.reply_bare(Response::page(401, "Unauthorized")));
+    }
+    let hidden = config.hide_api || (!config.expose_api && rules.api_can_be_hidden);
+    if path.starts_with("/api/") && rules.api && hidden {
         let response = Response::chunked(403, "text/plain", "API is disabled".to_owned());
         return Some(exchange.reply_bare(response));
     }
@@ -134,7 +160,7 @@ fn checked(exchange: &Exchange<'_>, path: &str) -> Option<After> {
     if config.require_login {
         return log_in(exchange, path, reads);
     }
-    if rules.welcome_modal && !reads && !settings {
+    if rules.welcome_modal && config.terms && !reads && !settings {
         let accepted = exchange.shared.store().has_accepted(&exchange.session);
         if !accepted {
             let message = "You need to accept the welcome modal first";

@@ -2,21 +2,48 @@
 
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::changes::Changes;
 use super::dialect::Rules;
 use super::exchange::{After, Exchange};
 use super::fault::{Fault, Seen};
 use super::http::{Failure, Reader, Request};
+use super::limits::{Counter, Limits};
+use super::model::{Calls, Model};
+use super::planned::Plan;
 use super::response::Response;
 use super::routes;
 use super::store::Store;
+use super::tools::Tools;
 
 /// How long a connection may be idle; the `Keep-Alive` header says so too.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// What the server takes for its own scheme and host, in a form post.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// The host as the client addressed it, with either scheme. No real server is so lenient; it
+    /// stands for one with whatever is right in front of it.
+    #[default]
+    Any,
+    /// The variable `ORIGIN` is not set: up to v0.6 that is `https://HOST`, whatever the
+    /// transport; later versions do not care here.
+    Unset,
+    /// `ORIGIN` is set to this.
+    Is(String),
+}
+
+/// When a turn is stored, on the versions that store it after the response has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Late {
+    After(Duration),
+    /// By [`Service::release_history`](super::Service::release_history).
+    WhenReleased,
+}
 
 pub(super) type Faults = Box<dyn Fn(&Seen) -> Option<Fault> + Send + Sync>;
 
@@ -26,10 +53,35 @@ pub(super) struct Config {
     pub base_path: String,
     pub cookie_name: String,
     pub token_delay: Duration,
-    pub models: Vec<String>,
+    pub models: Vec<Model>,
     pub require_login: bool,
     pub hide_api: bool,
+    pub expose_api: bool,
+    pub terms: bool,
+    pub origin: Origin,
+    pub late_history: Option<Late>,
+    pub one_at_a_time: bool,
+    pub title_takes: Duration,
+    pub web_search_fails: bool,
+    pub limits: Limits,
+    pub email_header: Option<String>,
+    pub wanted_header: Option<String>,
+    pub body_limit: Option<usize>,
+    pub page_size: usize,
+    pub stream_lasts: Duration,
+    pub tools: Option<Tools>,
     pub faults: Option<Faults>,
+}
+
+impl Config {
+    /// The longest body that is read.
+    fn body_limit(&self) -> usize {
+        self.body_limit.unwrap_or(self.rules.body_limit)
+    }
+
+    pub(super) fn model(&self, id: &str) -> Option<&Model> {
+        self.models.iter().find(|model| model.id == id)
+    }
 }
 
 /// A connection that is open.
@@ -42,6 +94,13 @@ struct Open {
 pub(super) struct Shared {
     pub config: Config,
     pub stopping: AtomicBool,
+    pub changes: Changes,
+    pub calls: Calls,
+    pub counter: Counter,
+    pub plan: Mutex<Plan>,
+    /// How often held replies were released.
+    pub released: AtomicUsize,
+    holding: AtomicIsize,
     store: Mutex<Store>,
     seen: Mutex<Vec<Seen>>,
     accepted: AtomicUsize,
@@ -49,7 +108,7 @@ pub(super) struct Shared {
 }
 
 /// A thread that panicked leaves the data usable: nothing is half done while a lock is held.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -58,6 +117,12 @@ impl Shared {
         Shared {
             config,
             stopping: AtomicBool::new(false),
+            changes: Changes::default(),
+            calls: Calls::default(),
+            counter: Counter::default(),
+            plan: Mutex::default(),
+            released: AtomicUsize::new(0),
+            holding: AtomicIsize::new(0),
             store: Mutex::default(),
             seen: Mutex::default(),
             accepted: AtomicUsize::new(0),
@@ -65,8 +130,11 @@ impl Shared {
         }
     }
 
+    /// What is stored by now, late saves included.
     pub(super) fn store(&self) -> MutexGuard<'_, Store> {
-        lock(&self.store)
+        let mut store = lock(&self.store);
+        store.save_due(Instant::now());
+        store
     }
 
     pub(super) fn accepted(&self) -> usize {
@@ -75,6 +143,15 @@ impl Shared {
 
     pub(super) fn requests(&self) -> Vec<Seen> {
         lock(&self.seen).clone()
+    }
+
+    /// Counts the replies that are held.
+    pub(super) fn held(&self, by: isize) -> isize {
+        let before = self.holding.fetch_add(by, Ordering::SeqCst);
+        if by != 0 {
+            self.changes.note();
+        }
+        before + by
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -97,6 +174,7 @@ impl Shared {
         if let Some(seen) = lock(&self.seen).get_mut(index) {
             seen.status = status;
         }
+        self.changes.note();
     }
 
     /// Ends the connections that wait for a request, or all of them; says whether any is left.
@@ -128,7 +206,10 @@ impl Shared {
             all.push(seen.clone());
             all.len() - 1
         };
-        let fault = self.config.faults.as_ref().and_then(|faults| faults(&seen));
+        self.changes.note();
+        let planned = lock(&self.plan).take(&seen, &self.config.base_path);
+        let fault =
+            planned.or_else(|| self.config.faults.as_ref().and_then(|faults| faults(&seen)));
         (index, fault)
     }
 }
@@ -204,7 +285,7 @@ fn serve(shared: &Shared, socket: &TcpStream, number: usize) {
         if !begun {
             break;
         }
-        let after = match reader.request() {
+        let after = match reader.request(shared.config.body_limit()) {
             Ok(request) => answer(shared, socket, number, &mut reader, &request),
             Err(Failure::Closed) => break,
             Err(Failure::Refused(status)) => {

@@ -1,8 +1,9 @@
 //! `/settings`: a form on the older versions, JSON on the later ones.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::answer;
 use super::dialect::SettingsBody;
@@ -65,9 +66,9 @@ fn from_form(exchange: &Exchange<'_>) -> Option<Settings> {
     let value = |name| form::field(&fields, name).unwrap_or_default();
     let known = &exchange.shared.config.models;
     let active_model = match form::field(&fields, "activeModel") {
-        Some(model) if known.contains(&model) => Some(model),
+        Some(model) if known.iter().any(|known| known.id == model) => Some(model),
         Some(_) => return None,
-        None => known.first().cloned(),
+        None => known.first().map(|model| model.id.clone()),
     };
     let share = value("shareConversationsWithModelAuthors");
     let share = match exchange.rules().settings {
@@ -83,7 +84,10 @@ fn from_form(exchange: &Exchange<'_>) -> Option<Settings> {
         active_model,
         share,
         accepted: !value("ethicsModalAccepted").is_empty(),
+        search_enabled: !value("searchEnabled").is_empty(),
         custom_prompts,
+        posted: Some(SystemTime::now()),
+        ..Settings::default()
     })
 }
 
@@ -105,7 +109,31 @@ fn from_json(exchange: &Exchange<'_>) -> Option<Settings> {
         session: exchange.session.clone(),
         active_model,
         share: flag("shareConversationsWithModelAuthors", true)?,
-        accepted: flag("ethicsModalAccepted", false)?,
-        custom_prompts: BTreeMap::new(),
+        accepted: flag("ethicsModalAccepted", false)? || flag("welcomeModalSeen", false)?,
+        search_enabled: false,
+        custom_prompts: by_model(fields, "customPrompts", string)?,
+        tools_overrides: by_model(fields, "toolsOverrides", Value::as_bool)?,
+        reasoning_efforts: by_model(fields, "reasoningEffortOverrides", string)?,
+        posted: Some(SystemTime::now()),
     })
+}
+
+/// A member that says something about models; nothing is said if it is missing.
+fn by_model<'v, T>(
+    fields: &'v Map<String, Value>,
+    name: &str,
+    read: fn(&'v Value) -> Option<T>,
+) -> Option<BTreeMap<String, T>> {
+    let Some(models) = fields.get(name) else {
+        return Some(BTreeMap::new());
+    };
+    models
+        .as_object()?
+        .iter()
+        .map(|(model, value)| Some((model.clone(), read(value)?)))
+        .collect()
+}
+
+fn string(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::answer;
 use super::exchange::{After, Exchange};
 use super::fault::Fault;
+use super::model;
 use super::response::{Beat, Response, Stream};
 use super::turn::{Step, Turn, step};
+use super::value::{Value, object};
 
 /// The end-of-text token.
 const END: &str = "<|endoftext|>";
@@ -25,8 +25,8 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// Reads and checks them; the error is the backend's.
-    pub(super) fn read(json: Option<&Value>) -> Result<Parameters, String> {
-        let null = Value::Null;
+    pub(super) fn read(json: Option<&serde_json::Value>) -> Result<Parameters, String> {
+        let null = serde_json::Value::Null;
         let json = json.unwrap_or(&null);
         for name in ["temperature", "repetition_penalty", "top_k"] {
             if json[name].as_f64().is_some_and(|value| value <= 0.0) {
@@ -41,7 +41,7 @@ impl Parameters {
         }
         // Without the parameter, the backend says no more than twenty tokens.
         let max_new_tokens = match &json["max_new_tokens"] {
-            Value::Null => 20,
+            serde_json::Value::Null => 20,
             value => value
                 .as_u64()
                 .and_then(|value| usize::try_from(value).ok())
@@ -49,7 +49,7 @@ impl Parameters {
                 .ok_or("`max_new_tokens` must be strictly positive")?,
         };
         let stop = match json["stop"].as_array() {
-            Some(stop) => stop.iter().filter_map(Value::as_str).collect(),
+            Some(stop) => stop.iter().filter_map(serde_json::Value::as_str).collect(),
             None => Vec::new(),
         };
         Ok(Parameters {
@@ -59,7 +59,7 @@ impl Parameters {
                 .filter(|text| !text.is_empty())
                 .map(str::to_owned)
                 .collect(),
-            details: json["details"] == Value::Bool(true),
+            details: json["details"] == serde_json::Value::Bool(true),
             seed: json["seed"].as_u64(),
         })
     }
@@ -91,18 +91,27 @@ impl Generation {
             .into_iter()
             .map(str::to_owned)
             .collect();
-        if tokens.len() > parameters.max_new_tokens {
-            tokens.truncate(parameters.max_new_tokens);
-            text = tokens.concat();
-            reason = "length";
-        }
+        let is_longer = tokens.len() > parameters.max_new_tokens;
         if reason == "eos_token" {
             tokens.push(END.to_owned());
         }
-        Generation {
+        let mut generation = Generation {
             tokens,
             text,
             reason,
+        };
+        if is_longer {
+            generation.cut(parameters.max_new_tokens);
+        }
+        generation
+    }
+
+    /// Ends it after so many tokens, as the longest it may be.
+    fn cut(&mut self, tokens: usize) {
+        if tokens < self.tokens.len() {
+            self.tokens.truncate(tokens.max(1));
+            self.text = self.tokens.concat();
+            self.reason = "length";
         }
     }
 
@@ -140,6 +149,7 @@ impl Generation {
 
 /// Without `stream`: all at once, and nothing is stored.
 pub(super) fn whole(exchange: &Exchange<'_>, turn: &Turn, parameters: &Parameters) -> After {
+    turn.call_for_reply(exchange.shared);
     let generation = Generation::new(&turn.text, parameters);
     let text = answer::string(&generation.text);
     let body = format!("[{{\"generated_text\":{text}}}]");
@@ -150,6 +160,9 @@ pub(super) fn whole(exchange: &Exchange<'_>, turn: &Turn, parameters: &Parameter
 }
 
 pub(super) fn stream(exchange: &Exchange<'_>, turn: Turn, parameters: &Parameters) -> After {
+    if let Some(Fault::Backend(status, message)) = exchange.fault {
+        return refused(exchange, status, message);
+    }
     let head = Response::empty(200)
         .header("access-control-allow-origin", "*")
         .header("cache-control", "no-cache")
@@ -165,8 +178,27 @@ pub(super) fn stream(exchange: &Exchange<'_>, turn: Turn, parameters: &Parameter
         every: COMMENT_EVERY,
         line: ":\n\n",
     });
-    let generation = Generation::new(&turn.text, parameters);
+    let mut generation = Generation::new(&turn.text, parameters);
+    if let Some(Fault::Length(tokens)) = exchange.fault {
+        generation.cut(tokens);
+    }
+    let shared = exchange.shared;
+    let Some(_engaged) = model::engage(shared, &mut stream, &|| false) else {
+        return After::Close;
+    };
+    turn.call_for_reply(shared);
     generate(exchange, turn, &mut stream, &generation, parameters)
+}
+
+/// The status, the type and the body of the backend, passed on.
+fn refused(exchange: &Exchange<'_>, status: u16, message: &str) -> After {
+    let kind = match status {
+        422 => "validation",
+        429 | 503 => "overloaded",
+        _ => "generation",
+    };
+    let body = object! { "error": message, "error_type": kind };
+    exchange.reply(Response::sized(status, "application/json", body.json()))
 }
 
 fn generate(
@@ -177,23 +209,31 @@ fn generate(
     parameters: &Parameters,
 ) -> After {
     let shared = exchange.shared;
+    let late = shared.config.late_history;
     let before_last = generation.tokens.len().saturating_sub(1);
     for index in 0..generation.tokens.len() {
         let fault = exchange.fault.as_ref();
-        match step(shared, stream, fault, index, before_last) {
+        match step(shared, &turn, stream, fault, index, before_last) {
             Step::Token => {}
             Step::Fault(fault) => return fail(stream, fault),
-            Step::Gone | Step::End => return After::Close,
+            Step::Stopped | Step::Gone | Step::End => return After::Close,
         }
         // Stored first, so that whoever has read the end finds it in the history.
-        if index == before_last {
+        if index == before_last && late.is_none() {
             turn.store(shared, &generation.text);
         }
         stream.chunk(&generation.event(index, parameters));
         if index < before_last && turn.is_stopped(shared) {
-            turn.store(shared, &generation.tokens[..=index].concat());
+            let said = generation.tokens[..=index].concat();
+            match late {
+                Some(late) => turn.store_late(shared, &said, late),
+                None => turn.store(shared, &said),
+            }
             return After::Close;
         }
+    }
+    if let Some(late) = late {
+        turn.store_late(shared, &generation.text, late);
     }
     stream.end();
     After::KeepAlive

@@ -6,6 +6,8 @@ use std::time::{Instant, SystemTime};
 use uuid::Uuid;
 
 use super::date;
+use super::generation::Generations;
+use super::upload::Uploads;
 
 /// Settings as a session sent them, and as the service understood them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,10 +17,17 @@ pub struct Settings {
     pub active_model: Option<String>,
     /// Whether the conversations may be shared with the authors of the model.
     pub share: bool,
+    pub search_enabled: bool,
     /// Whether the terms were accepted, without which older versions refuse everything else.
     pub accepted: bool,
-    /// System prompts by model, where the version takes them here.
+    /// System prompts by model; only v0.5 and v0.6 give them to the model.
     pub custom_prompts: BTreeMap<String, String>,
+    /// Models that are to be given tools although they are not known to support them.
+    pub tools_overrides: BTreeMap<String, bool>,
+    /// How hard a model is to think.
+    pub reasoning_efforts: BTreeMap<String, String>,
+    /// When they were posted.
+    pub posted: Option<SystemTime>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,9 +54,23 @@ pub(super) struct Message {
     pub parent: Option<String>,
     pub from: Author,
     pub content: String,
-    /// Of an answer: the how manieth to the same prompt.
+    /// Of a reply: the how manieth to the same prompt.
     pub attempt: u32,
     pub created: SystemTime,
+    pub updated: SystemTime,
+    pub files: Vec<StoredFile>,
+    /// The updates a reply consisted of, as they are logged.
+    pub updates: Vec<String>,
+    /// The generation a reply is of, where generations have names.
+    pub generation: Option<String>,
+}
+
+/// A file as a message names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFile {
+    pub hash: String,
+    pub name: String,
+    pub mime: String,
 }
 
 impl Message {
@@ -59,6 +82,10 @@ impl Message {
             content: content.to_owned(),
             attempt: 1,
             created: SystemTime::now(),
+            updated: SystemTime::now(),
+            files: Vec::new(),
+            updates: Vec::new(),
+            generation: None,
         }
     }
 }
@@ -76,6 +103,10 @@ pub(super) struct Conversation {
     pub updated: SystemTime,
     /// When a stop was last asked for; on versions that obey only one, when that was.
     pub stopped: Option<Instant>,
+    /// Until when a stop that found nothing to stop ends the next reply.
+    pub marked: Option<Instant>,
+    /// The share of it, and the number of messages that it shows.
+    pub share: Option<(String, usize)>,
 }
 
 impl Conversation {
@@ -108,6 +139,31 @@ impl Conversation {
     pub(super) fn find(&self, id: &str) -> Option<&Message> {
         self.messages.iter().find(|message| message.id == id)
     }
+
+    /// Deletes a message and all that follow it; says whether there was one.
+    pub(super) fn cut_off(&mut self, id: &str) -> bool {
+        let mut gone = vec![id.to_owned()];
+        let before = self.messages.len();
+        // Children always stand behind their parent.
+        self.messages.retain(|message| {
+            let parent = message.parent.as_ref();
+            let goes = message.id == id || parent.is_some_and(|parent| gone.contains(parent));
+            if goes {
+                gone.push(message.id.clone());
+            }
+            !goes
+        });
+        self.messages.len() < before
+    }
+}
+
+/// A turn that is to be stored some time after its response has ended.
+struct LateSave {
+    /// Nothing if it waits for [`Store::release_late`].
+    due: Option<Instant>,
+    id: String,
+    messages: Vec<Message>,
+    title: Option<String>,
 }
 
 #[derive(Default)]
@@ -115,8 +171,13 @@ pub(super) struct Store {
     conversations: HashMap<String, Conversation>,
     settings: HashMap<String, Settings>,
     accepted: Vec<Settings>,
-    /// Web searches: their id and what was searched for.
-    searches: HashMap<String, String>,
+    /// Web searches: their id and what was searched for, or nothing if the search failed.
+    searches: HashMap<String, Option<String>>,
+    late: Vec<LateSave>,
+    pub generations: Generations,
+    pub uploads: Uploads,
+    /// Conversations as they were when they were shared.
+    pub shares: HashMap<String, Conversation>,
 }
 
 impl Store {
@@ -138,6 +199,28 @@ impl Store {
         self.get(id).filter(|found| found.owner == session)
     }
 
+    pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut Conversation> {
+        self.conversations.get_mut(id)
+    }
+
+    /// The conversations of a session.
+    pub(super) fn owned_by<'a>(
+        &'a self,
+        session: &'a str,
+    ) -> impl Iterator<Item = &'a Conversation> {
+        self.conversations
+            .values()
+            .filter(move |conversation| conversation.owner == session)
+    }
+
+    /// Deletes them; says how many there were.
+    pub(super) fn remove_all(&mut self, session: &str) -> usize {
+        let before = self.conversations.len();
+        self.conversations
+            .retain(|_, conversation| conversation.owner != session);
+        before - self.conversations.len()
+    }
+
     pub(super) fn remove(&mut self, id: &str, session: &str) -> bool {
         self.owned(id, session).is_some() && self.conversations.remove(id).is_some()
     }
@@ -152,6 +235,41 @@ impl Store {
                 conversation.title = title.to_owned();
             }
         }
+    }
+
+    /// Has a turn saved later: at that time, or when it is released.
+    pub(super) fn save_late(
+        &mut self,
+        due: Option<Instant>,
+        id: &str,
+        messages: &[Message],
+        title: Option<&str>,
+    ) {
+        self.late.push(LateSave {
+            due,
+            id: id.to_owned(),
+            messages: messages.to_vec(),
+            title: title.map(str::to_owned),
+        });
+    }
+
+    /// Saves what is due, in the order in which it came.
+    pub(super) fn save_due(&mut self, now: Instant) {
+        let (due, late): (Vec<_>, Vec<_>) = std::mem::take(&mut self.late)
+            .into_iter()
+            .partition(|late| late.due.is_some_and(|due| due <= now));
+        self.late = late;
+        for save in due {
+            self.save(&save.id, &save.messages, save.title.as_deref());
+        }
+    }
+
+    /// Makes everything due that waits for this.
+    pub(super) fn release_late(&mut self, now: Instant) {
+        for late in &mut self.late {
+            late.due.get_or_insert(now);
+        }
+        self.save_due(now);
     }
 
     /// Notes that a stop was asked for; `once` keeps the first.
@@ -179,6 +297,11 @@ impl Store {
         &self.accepted
     }
 
+    /// The settings of a session, if it ever posted any.
+    pub(super) fn settings(&self, session: &str) -> Option<&Settings> {
+        self.settings.get(session)
+    }
+
     pub(super) fn has_accepted(&self, session: &str) -> bool {
         self.settings
             .get(session)
@@ -198,13 +321,15 @@ impl Store {
             .cloned()
     }
 
-    pub(super) fn add_search(&mut self, query: &str) -> String {
+    /// Keeps a search, without its query if it failed.
+    pub(super) fn add_search(&mut self, query: Option<&str>) -> String {
         let id = object_id();
-        self.searches.insert(id.clone(), query.to_owned());
+        self.searches.insert(id.clone(), query.map(str::to_owned));
         id
     }
 
-    pub(super) fn search(&self, id: &str) -> Option<String> {
+    /// A search that is known, and what it was for unless it failed.
+    pub(super) fn search(&self, id: &str) -> Option<Option<String>> {
         self.searches.get(id).cloned()
     }
 

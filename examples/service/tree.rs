@@ -3,7 +3,6 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::conversations;
 use super::dialect::Messages;
 use super::exchange::{After, Exchange};
 use super::form;
@@ -11,21 +10,21 @@ use super::lines;
 use super::store::{Author, Conversation, Message};
 use super::turn::Turn;
 
-pub(super) fn message(exchange: &Exchange<'_>, id: &str) -> After {
-    let conversation = match conversations::find(exchange, id) {
-        Ok(conversation) => conversation,
-        Err(after) => return after,
-    };
+pub(super) fn message(exchange: &Exchange<'_>, conversation: Conversation) -> After {
     // The parent is looked up in the conversation as it is now, and at the end all of it is
     // written back: what another message does in between is lost.
     let Some(turn) = read(exchange, conversation) else {
         return exchange.internal_error();
     };
     // The prompt and an empty answer are there from the beginning.
-    exchange
-        .shared
-        .store()
-        .save(&turn.id, &turn.messages, turn.title.as_deref());
+    let shared = exchange.shared;
+    let mut store = shared.store();
+    store.save(&turn.id, &turn.messages, None);
+    if let Some(generation) = &turn.generation {
+        store.generations.start(generation, &turn.id);
+    }
+    drop(store);
+    shared.changes.note();
     lines::stream(exchange, turn)
 }
 
@@ -42,19 +41,38 @@ fn read(exchange: &Exchange<'_>, mut conversation: Conversation) -> Option<Turn>
     if json.get("files").is_some_and(|files| !files.is_array()) {
         return None;
     }
-    let parent = json.get("id")?.as_str()?;
-    Uuid::try_parse(parent).ok()?;
-    let parent = conversation.find(parent)?.clone();
-    let added = match is_retry {
-        true => retried(&conversation, &parent, inputs),
-        false => asked(&parent.id, inputs?),
+    let generation = match json.get("generationId") {
+        Some(id) => uuid(id)?.to_owned(),
+        None => Uuid::new_v4().to_string(),
     };
+    let mut added = match json.get("id") {
+        Some(id) => {
+            let named = conversation.find(uuid(id)?)?;
+            match is_retry {
+                true => retried(&conversation, named, inputs),
+                false => asked(Some(&named.id), inputs?),
+            }
+        }
+        // Only the first message of all follows none.
+        None if conversation.messages.is_empty() => asked(None, inputs?),
+        None => return None,
+    };
+    if let Some(reply) = added.last_mut()
+        && exchange.rules().resumable
+    {
+        reply.generation = Some(generation);
+    }
     conversation.messages.extend(added);
     let search = match web_search {
         true => conversation.last_prompt().map(str::to_owned),
         false => None,
     };
     Turn::new(exchange.shared, conversation, search)
+}
+
+fn uuid(json: &Value) -> Option<&str> {
+    let id = json.as_str()?;
+    Uuid::try_parse(id).ok().map(|_| id)
 }
 
 fn body(exchange: &Exchange<'_>) -> Option<Value> {
@@ -73,9 +91,9 @@ fn body(exchange: &Exchange<'_>) -> Option<Value> {
     }
 }
 
-/// A new prompt below the parent, and its answer.
-fn asked(parent: &str, inputs: &str) -> Vec<Message> {
-    let prompt = Message::new(Author::User, Some(parent), inputs);
+/// A new prompt below the parent, and its reply.
+fn asked(parent: Option<&str>, inputs: &str) -> Vec<Message> {
+    let prompt = Message::new(Author::User, parent, inputs);
     let answer = Message::new(Author::Assistant, Some(&prompt.id), "");
     vec![prompt, answer]
 }
@@ -84,7 +102,7 @@ fn asked(parent: &str, inputs: &str) -> Vec<Message> {
 fn retried(conversation: &Conversation, named: &Message, inputs: Option<&str>) -> Vec<Message> {
     let above = named.parent.as_deref();
     if let (Author::User, Some(above)) = (named.from, above) {
-        return asked(above, inputs.unwrap_or(&named.content));
+        return asked(Some(above), inputs.unwrap_or(&named.content));
     }
     let attempts = conversation
         .messages
