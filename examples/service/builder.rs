@@ -37,6 +37,7 @@ impl Default for Builder {
                 terms: true,
                 origin: Origin::Any,
                 late_history: None,
+                busy: false,
                 one_at_a_time: false,
                 title_takes: Duration::ZERO,
                 web_search_fails: false,
@@ -130,6 +131,13 @@ impl Builder {
     /// turn overwrites what was stored in the meantime.
     pub fn late_history(mut self, late: Late) -> Builder {
         self.config.late_history = Some(late);
+        self
+    }
+
+    /// Whether main is overloaded: a stop then also ends a reply that begins within 0.3 s of it,
+    /// and what it stopped is empty in the history.
+    pub fn busy(mut self, busy: bool) -> Builder {
+        self.config.busy = busy;
         self
     }
 

@@ -18,6 +18,8 @@ use super::value::{Value, object};
 pub(super) const NOT_FOUND: &str = "Conversation not found";
 /// How long a stop that found nothing to stop is remembered.
 const MARK_LASTS: Duration = Duration::from_secs(5);
+/// How long after a stop a busy server ends what begins then.
+const BUSY_MARK_LASTS: Duration = Duration::from_millis(300);
 /// The longest title, in characters.
 const LONGEST_TITLE: usize = 100;
 
@@ -219,13 +221,18 @@ fn stop_generation(exchange: &Exchange<'_>, id: &str) {
         None => store.generations.newest(id),
     };
     let running = generation.filter(|generation| generation.end.is_none());
-    if let Some(running) = running {
-        let seen = seen.and_then(|seen| usize::try_from(seen).ok());
-        running.stop = Some(StopRequest { seen });
-    } else if exchange.rules().stop_leaves_mark
-        && let Some(conversation) = store.get_mut(id)
-    {
-        conversation.marked = Some(Instant::now() + MARK_LASTS);
+    let busy = exchange.shared.config.busy;
+    let mark = match running {
+        Some(running) => {
+            let seen = seen.and_then(|seen| usize::try_from(seen).ok());
+            let seen = if busy { Some(0) } else { seen };
+            running.stop = Some(StopRequest { seen });
+            busy.then_some(BUSY_MARK_LASTS)
+        }
+        None => exchange.rules().stop_leaves_mark.then_some(MARK_LASTS),
+    };
+    if let (Some(lasts), Some(conversation)) = (mark, store.get_mut(id)) {
+        conversation.marked = Some(Instant::now() + lasts);
     }
 }
 

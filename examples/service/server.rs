@@ -60,6 +60,7 @@ pub(super) struct Config {
     pub terms: bool,
     pub origin: Origin,
     pub late_history: Option<Late>,
+    pub busy: bool,
     pub one_at_a_time: bool,
     pub title_takes: Duration,
     pub web_search_fails: bool,

@@ -186,7 +186,8 @@ impl Turn {
     /// if that was said. A mark is used up.
     pub(super) fn stopped_text(&self, shared: &Shared, text: &str) -> String {
         let mut store = shared.store();
-        if self.ends_at.is_some()
+        // A stop of its own says nothing about the mark.
+        if self.ends_at.is_some_and(|end| end <= Instant::now())
             && let Some(conversation) = store.get_mut(&self.id)
         {
             conversation.marked = None;
