@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use service::{Builder, Dialect, Fault, Late, Model, Origin, Purpose, Service};
+use service::{Builder, Dialect, Fault, Late, Model, Origin, Purpose, Service, ToolOutcome, Tools};
 
 const MODEL: &str = "org/model";
 const OF_2023: [Dialect; 3] = [Dialect::V0_3, Dialect::V0_5, Dialect::V0_6];
@@ -1031,6 +1031,318 @@ fn a_model_is_changed_from_v0_9_3_on_and_shows_what_it_can_do() {
         ];
         for (member, there) in expected {
             assert_eq!(eyes.get(member).is_some(), there, "{dialect}, {member}");
+        }
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let byte = |index| u32::from(three.get(index).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..4_usize {
+            let digit = bits >> (18 - 6 * place) & 63;
+            match place <= three.len() {
+                true => text.push(char::from(DIGITS[digit as usize])),
+                false => text.push('='),
+            }
+        }
+    }
+    text
+}
+
+/// As much of an image as tells its size.
+fn png(side: u32) -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
+    bytes.extend(side.to_be_bytes());
+    bytes.extend(side.to_be_bytes());
+    bytes
+}
+
+/// A server with a model that has eyes and one that has not.
+fn with_eyes(dialect: Dialect) -> Builder {
+    let eyes = Model {
+        multimodal: true,
+        ..Model::new(MODEL)
+    };
+    server(dialect).able_models(vec![eyes, Model::new("org/blind")])
+}
+
+const BOUNDARY: &str = "----h2ogptBoundary7MA4YWxk";
+
+/// A form with a message and files: file name, media type and content as they are sent.
+fn multipart(message: &Value, files: &[(&str, &str, &str)]) -> String {
+    let mut body = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"data\"\r\n\r\n{message}\r\n"
+    );
+    for (name, mime, content) in files {
+        body += &format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"files\"; \
+             filename=\"{name}\"\r\nContent-Type: {mime}\r\n\r\n{content}\r\n"
+        );
+    }
+    body + &format!("--{BOUNDARY}--\r\n")
+}
+
+impl Visitor<'_> {
+    /// Sends a message with files after the last one.
+    fn say_with(&mut self, id: &str, files: &[(&str, &str, &str)]) -> Response {
+        let parent = self.history(id).last().expect("a message")["id"].clone();
+        self.say_with_after(id, &parent, files)
+    }
+
+    fn say_with_after(
+        &mut self,
+        id: &str,
+        parent: &Value,
+        files: &[(&str, &str, &str)],
+    ) -> Response {
+        let body = multipart(&json!({"inputs": "Look", "id": parent}), files);
+        let origin = format!("http://{}", self.host());
+        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        let headers = [("Content-Type", content_type.as_str()), ("Origin", &origin)];
+        self.send(
+            "POST",
+            &format!("/conversation/{id}"),
+            &headers,
+            body.as_bytes(),
+        )
+    }
+}
+
+#[test]
+fn files_are_sent_as_json_up_to_v0_9_1() {
+    for dialect in [Dialect::V0_7, Dialect::V0_8, Dialect::V0_9_0] {
+        let service = with_eyes(dialect).start().unwrap();
+        let mut visitor = Visitor::new(&service, dialect);
+        let strings = dialect != Dialect::V0_9_0;
+        let object = |image: &str| match strings {
+            true => json!(image),
+            false => {
+                json!({"type": "base64", "name": "a.png", "value": image, "mime": "image/png"})
+            }
+        };
+        let cases = [
+            (object(&base64(&png(224))), 200),
+            (object(&base64(&png(225))), if strings { 413 } else { 200 }),
+            (object(&base64(b"none")), if strings { 500 } else { 200 }),
+            (
+                object(&base64(&vec![b'x'; 10_485_761])),
+                if strings { 500 } else { 413 },
+            ),
+            (
+                if strings {
+                    json!({"type": "base64"})
+                } else {
+                    json!("abc")
+                },
+                500,
+            ),
+        ];
+        for (file, status) in cases {
+            let id = visitor.create();
+            let (body, _) = visitor.message(&id, "Look");
+            let mut message: Value = serde_json::from_str(&body).unwrap();
+            message["files"] = json!([file]);
+            let path = format!("/conversation/{id}");
+            let headers = [("Content-Type", "application/json")];
+            let body = message.to_string();
+            if strings && body.len() > 512 * 1024 {
+                continue;
+            }
+            let mut socket = visitor.begin("POST", &path, &headers, body.as_bytes());
+            let reply = read_reply(&mut socket, dialect);
+            assert_eq!(
+                reply.status,
+                status,
+                "{dialect}: {}",
+                &body[..body.len().min(200)]
+            );
+        }
+        let images: Vec<_> = service
+            .model_calls()
+            .into_iter()
+            .flat_map(|call| call.images)
+            .collect();
+        assert_eq!(images[0].bytes, png(224), "{dialect}");
+    }
+}
+
+#[test]
+fn files_are_parts_of_a_form_from_v0_9_2_on() {
+    let image = base64(&png(500));
+    for dialect in [Dialect::V0_9_3, Dialect::V0_9_6, Dialect::Main] {
+        let service = with_eyes(dialect).start().unwrap();
+        let mut visitor = Visitor::new(&service, dialect);
+        let id = visitor.create();
+        let root = visitor.history(&id)[0]["id"].clone();
+        let files = [
+            ("base64;a %22dot%22;1.png", "image/png", image.as_str()),
+            ("base64;notes.txt", "text/plain", &base64("é".as_bytes())),
+            (
+                "base64;pasted",
+                "application/vnd.chatui.clipboard",
+                &base64(b"pasted"),
+            ),
+            ("base64;a.pdf", "application/pdf", &base64(b"%PDF")),
+            ("base64;empty.png", "image/png", ""),
+        ];
+        let reply = visitor.say_with(&id, &files);
+        assert_eq!(reply.status, 200, "{dialect}: {}", reply.text());
+        let call = service.model_calls().pop().expect("a call");
+        assert_eq!(call.images.len(), 1, "{dialect}");
+        assert_eq!(call.images[0].name, "a \"dot\";1.png", "{dialect}");
+        assert_eq!(call.images[0].bytes, png(500), "{dialect}");
+        let prompt = &call.messages[0].1;
+        assert_eq!(
+            prompt.contains("<document name=\"notes.txt\""),
+            dialect == Dialect::Main
+        );
+        assert_eq!(
+            prompt.contains("pasted\n\n"),
+            dialect != Dialect::V0_9_3,
+            "{dialect}"
+        );
+        assert!(prompt.ends_with("Look"), "{dialect}");
+
+        let history = visitor.history(&id);
+        let stored = history[1]["files"].as_array().expect("files").clone();
+        assert_eq!(stored.len(), 4, "{dialect}");
+        assert_eq!(stored[0]["type"], "hash", "{dialect}");
+        let hash = stored[0]["value"].as_str().expect("a hash");
+        let file = visitor.get(&format!("/conversation/{id}/output/{hash}"));
+        assert_eq!(file.header("content-type"), Some("image/png"), "{dialect}");
+        assert_eq!(file.body, png(500), "{dialect}");
+
+        // Later turns see it, and a known hash names it again.
+        visitor.say(&id, "And now?");
+        assert_eq!(
+            service.model_calls().pop().unwrap().images.len(),
+            1,
+            "{dialect}"
+        );
+        let again = visitor.say_with_after(&id, &root, &[("hash;b.png", "image/png", hash)]);
+        assert_eq!(again.status, 200, "{dialect}");
+        assert_eq!(service.model_calls().pop().unwrap().images[0].name, "b.png");
+
+        let blind = visitor.create_with(&json!({"model": "org/blind"}));
+        visitor.say_with(&blind, &[("base64;a.png", "image/png", &image)]);
+        assert!(
+            service.model_calls().pop().unwrap().images.is_empty(),
+            "{dialect}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_makes_no_sense_is_refused_or_spoils_what_follows() {
+    let large = base64(&vec![b'x'; 10_485_761]);
+    for dialect in [Dialect::V0_9_3, Dialect::Main] {
+        let service = with_eyes(dialect).start().unwrap();
+        let mut visitor = Visitor::new(&service, dialect);
+        let id = visitor.create();
+        let refused = visitor.say_with(&id, &[("a.png", "image/png", "abcd")]);
+        assert_eq!(refused.status, 500, "{dialect}");
+        let refused = visitor.say_with(&id, &[("base64;a.txt", "text/plain", &large)]);
+        assert_eq!(refused.status, 413, "{dialect}");
+        assert_eq!(refused.json()["message"], "File too large, should be <10MB");
+        let two = [("base64;a", "text/plain", large.as_str()); 2];
+        let too_much = visitor.say_with(&id, &two);
+        let expected = if dialect == Dialect::Main { 413 } else { 500 };
+        assert_eq!(too_much.status, expected, "{dialect}");
+        assert!(too_much.text().contains("An error occurred"), "{dialect}");
+        assert_eq!(visitor.history(&id).len(), 1, "{dialect}");
+
+        let bad = [
+            (
+                "base64;a.png",
+                "not an image",
+                Some("Input buffer contains unsupported image format"),
+            ),
+            ("hash;a.png", "0000", None),
+        ];
+        for (name, content, message) in bad {
+            let id = visitor.create();
+            let root = visitor.history(&id)[0]["id"].clone();
+            let failed = visitor.say_with(&id, &[(name, "image/png", content)]);
+            let is_spoiled = |reply: &Response| {
+                let lines = reply.lines();
+                let error = lines.iter().find(|line| line["status"] == "error");
+                error.is_some_and(|error| error["message"].as_str() == message)
+            };
+            assert!(is_spoiled(&failed), "{dialect}: {}", failed.text());
+            let code = failed.text().contains(r#""statusCode":404"#);
+            assert_eq!(
+                code,
+                message.is_none() && dialect == Dialect::Main,
+                "{dialect}"
+            );
+            assert!(is_spoiled(&visitor.say(&id, "Again")), "{dialect}");
+            let beside = visitor.say_with_after(&id, &root, &[]);
+            assert!(!is_spoiled(&beside), "{dialect}");
+        }
+    }
+}
+
+#[test]
+fn tools_are_called_where_the_model_supports_them() {
+    let able = Model {
+        tools: true,
+        ..Model::new(MODEL)
+    };
+    let servers = vec![("fake".to_owned(), "http://127.0.0.1:9/mcp".to_owned())];
+    let outcomes = [
+        (ToolOutcome::Result, vec!["call", "eta", "result"]),
+        (ToolOutcome::Error, vec!["call", "eta", "error"]),
+        (ToolOutcome::Elicitation, vec!["call", "eta", "request"]),
+    ];
+    for dialect in [Dialect::V0_9_3, Dialect::V0_9_6, Dialect::Main] {
+        let has_tools = dialect != Dialect::V0_9_3;
+        for (outcome, subtypes) in outcomes.clone() {
+            let models = vec![able.clone(), Model::new("org/unable")];
+            let servers = servers.clone();
+            let service = server(dialect)
+                .able_models(models)
+                .tools(Tools { servers, outcome })
+                .start()
+                .unwrap();
+            let mut visitor = Visitor::new(&service, dialect);
+            let list = visitor.get("/api/mcp/servers");
+            assert_eq!(list.status, if has_tools { 200 } else { 404 }, "{dialect}");
+            if has_tools {
+                assert_eq!(list.json()[0]["name"], "fake", "{dialect}");
+            }
+            let mut called = |model: &str, selection: Value| {
+                let id = visitor.create_with(&json!({ "model": model }));
+                let mut message = json!({"inputs": "Hello"});
+                message["id"] = visitor.history(&id)[0]["id"].clone();
+                if !selection.is_null() {
+                    message["selectedMcpServerNames"] = selection;
+                }
+                let reply = visitor.say_json(&id, &message);
+                let lines = reply.lines();
+                let subtypes = lines.iter().filter_map(|line| line["subtype"].as_str());
+                (
+                    subtypes.map(str::to_owned).collect::<Vec<_>>(),
+                    reply.last_words().0,
+                )
+            };
+            let expected = if has_tools { subtypes } else { Vec::new() };
+            let (updates, text) = called(MODEL, Value::Null);
+            assert_eq!(updates, expected, "{dialect}");
+            let asks = has_tools && outcome == ToolOutcome::Elicitation;
+            assert_eq!(text.is_empty(), asks, "{dialect}: {text}");
+            assert_eq!(called(MODEL, json!(["fake"])).0, expected, "{dialect}");
+            assert!(called(MODEL, json!([])).0.is_empty(), "{dialect}");
+            assert!(called("org/unable", Value::Null).0.is_empty(), "{dialect}");
+            visitor.post(
+                "/settings",
+                &json!({"toolsOverrides": {"org/unable": true}}),
+            );
+            let id = visitor.create_with(&json!({"model": "org/unable"}));
+            let reply = visitor.say(&id, "Hello");
+            assert_eq!(reply.text().contains(r#""tool""#), has_tools, "{dialect}");
         }
     }
 }

@@ -8,9 +8,11 @@
 //!    `Before that you said: "<the prompt before>". (<n> messages so far)`, where n counts the
 //!    prompts of the conversation, this one included
 //! 3. with a system prompt `My instructions are: "<system prompt>".`
-//! 4. after a web search `I searched the web for "<query>".`
-//! 5. on a retry `This is the second try.`, then `third`, then `This is try 4.` and so on
+//! 4. with files that reached the model `I was given "<name>", "<name>".`
+//! 5. after a web search `I searched the web for "<query>".`
+//! 6. on a retry `This is the second try.`, then `third`, then `This is try 4.` and so on
 //!
+//! If there are tools, it says `Let me see.` first, calls one, and ends with what came of it.
 //! Prompts are quoted as they are, line breaks and quotation marks included.
 
 /// What an answer is about.
@@ -18,6 +20,8 @@ pub(super) struct Subject<'a> {
     /// The prompts on the way to the answer, oldest first; the last is the one to answer.
     pub prompts: &'a [&'a str],
     pub system: Option<&'a str>,
+    /// The names of the files.
+    pub files: Vec<&'a str>,
     pub search: Option<&'a str>,
     /// 1, or more on a retry.
     pub attempt: u32,
@@ -41,6 +45,9 @@ impl Subject<'_> {
         }
         if let Some(system) = self.system {
             text.push_str(&format!(" My instructions are: \"{system}\"."));
+        }
+        if !self.files.is_empty() {
+            text.push_str(&format!(" I was given \"{}\".", self.files.join("\", \"")));
         }
         if let Some(query) = self.search {
             text.push_str(&format!(" I searched the web for \"{query}\"."));

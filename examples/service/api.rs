@@ -8,6 +8,7 @@ use super::form;
 use super::response::Response;
 use super::shown;
 use super::store::Conversation;
+use super::tools;
 use super::value::{Value, object};
 
 /// The handler of a path below `/api`; nothing if this version has none.
@@ -26,6 +27,7 @@ pub(super) fn route(exchange: &Exchange<'_>, method: &str, path: &[&str]) -> Opt
         ("DELETE", ["conversation", id, "message", message]) if rules.api_deletes => {
             delete_message(exchange, id, message)
         }
+        ("GET", ["mcp", "servers"]) if rules.tools => tools::list(exchange),
         ("GET", ["user"]) => {
             let body = object! { "message": "Must be signed in" };
             exchange.reply_bare(Response::chunked(401, "application/json", body.json()))

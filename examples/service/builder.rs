@@ -47,7 +47,7 @@ impl Default for Builder {
                 body_limit: None,
                 page_size: 30,
                 stream_lasts: Duration::from_secs(5 * 60),
-                tools: None,
+                tools: Tools::default(),
                 faults: None,
             },
         }
@@ -206,7 +206,7 @@ impl Builder {
     /// The tools there are, on v0.9.6 and main; models that support tools call one for each
     /// message.
     pub fn tools(mut self, tools: Tools) -> Builder {
-        self.config.tools = Some(tools);
+        self.config.tools = tools;
         self
     }
 

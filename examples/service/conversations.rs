@@ -96,9 +96,12 @@ fn read(exchange: &Exchange<'_>) -> Option<Conversation> {
 
 /// A copy of a shared conversation, with all its messages.
 fn copied(exchange: &Exchange<'_>, share: &str) -> Option<Conversation> {
-    let shared = exchange.shared.store().shares.get(share).cloned()?;
+    let mut store = exchange.shared.store();
+    let shared = store.shares.get(share).cloned()?;
+    let id = object_id();
+    store.uploads.copy(&shared.id, &id);
     Some(Conversation {
-        id: object_id(),
+        id,
         owner: exchange.session.clone(),
         updated: SystemTime::now(),
         ..shared

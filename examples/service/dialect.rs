@@ -197,6 +197,10 @@ pub(super) struct Rules {
     /// A conversation can be created as the copy of a share.
     pub copies_shares: bool,
     pub files: Files,
+    /// The model is given text that was pasted.
+    pub reads_clipboard: bool,
+    /// The model is given files of plain text.
+    pub reads_documents: bool,
     /// Whoever comes with the header of a trusted proxy is known by it.
     pub trusts_email_header: bool,
     /// The model can be given tools.
@@ -254,6 +258,8 @@ const V0_3: Rules = Rules {
     share_is_url: true,
     copies_shares: false,
     files: Files::None,
+    reads_clipboard: false,
+    reads_documents: false,
     trusts_email_header: false,
     tools: false,
     body_limit: 512 * 1024,
@@ -354,6 +360,7 @@ const V0_9_6: Rules = Rules {
     error_codes: true,
     length_interrupts: false,
     share_is_url: false,
+    reads_clipboard: true,
     tools: true,
     ..V0_9_3
 };
@@ -367,6 +374,7 @@ const MAIN: Rules = Rules {
     abilities: Abilities::SupportsReasoning,
     stop_leaves_mark: true,
     resumable: true,
+    reads_documents: true,
     body_too_large: 413,
     ..V0_9_6
 };

@@ -5,10 +5,11 @@ use uuid::Uuid;
 
 use super::dialect::Messages;
 use super::exchange::{After, Exchange};
+use super::files;
 use super::lines;
 use super::response::Response;
 use super::sse::{self, Parameters};
-use super::store::{Author, Conversation, Message};
+use super::store::{Author, Conversation, Message, StoredFile};
 use super::turn::Turn;
 
 /// The fields that say what to do, wherever the version has them.
@@ -58,7 +59,8 @@ fn with_options(
             return Some(exchange.reply(Response::sized(422, "application/json", body)));
         }
     };
-    let turn = Turn::new(exchange.shared, appended(conversation, asked), search)?;
+    let conversation = appended(conversation, asked, Vec::new());
+    let turn = Turn::new(exchange.shared, conversation, search, Vec::new())?;
     Some(match json.get("stream") {
         Some(Value::Bool(true)) => sse::stream(exchange, turn, &parameters),
         _ => sse::whole(exchange, &turn, &parameters),
@@ -69,7 +71,12 @@ fn with_options(
 fn plain(exchange: &Exchange<'_>, conversation: Conversation, json: &Value) -> Option<After> {
     let asked = asked(json, json)?;
     let search = flag(json, "web_search")?.then(|| asked.inputs.clone());
-    let turn = Turn::new(exchange.shared, appended(conversation, asked), search)?;
+    let files = match files::of_json(exchange.rules().files, json) {
+        Ok(files) => files::keep(&mut exchange.shared.store(), &conversation.id, files),
+        Err(refusal) => return Some(files::refused(exchange, &refusal)),
+    };
+    let conversation = appended(conversation, asked, files);
+    let turn = Turn::new(exchange.shared, conversation, search, Vec::new())?;
     Some(lines::stream(exchange, turn))
 }
 
@@ -103,7 +110,7 @@ fn flag(json: &Value, name: &str) -> Option<bool> {
 
 /// The conversation with the prompt and an empty answer. A retry of a message that is known
 /// forgets that message and all after it; of an unknown one, it is a message like any other.
-fn appended(mut conversation: Conversation, asked: Asked) -> Conversation {
+fn appended(mut conversation: Conversation, asked: Asked, files: Vec<StoredFile>) -> Conversation {
     let retried = conversation
         .messages
         .iter()
@@ -116,6 +123,7 @@ fn appended(mut conversation: Conversation, asked: Asked) -> Conversation {
         conversation.messages.truncate(index);
     }
     let mut prompt = Message::new(Author::User, None, &asked.inputs);
+    prompt.files = files;
     if let Some(id) = asked.id {
         prompt.id = id;
     }

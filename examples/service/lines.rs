@@ -10,6 +10,7 @@ use super::generation::End;
 use super::model::{self, Engaged};
 use super::response::{Beat, Response, Stream};
 use super::server::Shared;
+use super::tools;
 use super::turn::{Step, Turn, step};
 use super::value::{Value, object};
 use super::web_search;
@@ -152,7 +153,13 @@ impl<'a> Reply<'a> {
             is_cut = tokens < pieces.len();
             pieces.truncate(tokens);
         }
+        let tools_at = self.tools_at(&pieces);
         for index in 0..=pieces.len() {
+            if tools_at == Some(index) {
+                for update in tools::updates(shared.config.tools.outcome) {
+                    self.update(&update);
+                }
+            }
             let fault = self.exchange.fault.as_ref();
             let (turn, stream) = (&self.turn, &mut self.stream);
             match step(shared, turn, stream, fault, index, pieces.len()) {
@@ -177,6 +184,20 @@ impl<'a> Reply<'a> {
         }
         let text = self.turn.text.clone();
         self.finish(&text, false, End::Completed)
+    }
+
+    /// Before which token a tool is called, if one is.
+    fn tools_at(&self, pieces: &[Piece]) -> Option<usize> {
+        let call = self.turn.call.as_ref().ok()?;
+        if call.tools.is_empty() {
+            return None;
+        }
+        let mut length = 0;
+        let before = pieces.iter().take_while(|piece| {
+            length += piece.units.len();
+            length <= tools::BEFORE.len()
+        });
+        Some(before.count())
     }
 
     fn stopped(self) -> After {

@@ -18,6 +18,7 @@
 
 mod answer;
 mod api;
+mod base64;
 mod builder;
 mod changes;
 mod conversations;
@@ -25,14 +26,17 @@ mod date;
 mod dialect;
 mod exchange;
 mod fault;
+mod files;
 mod flat;
 mod form;
 mod generation;
 mod given;
 mod http;
+mod image;
 mod limits;
 mod lines;
 mod model;
+mod multipart;
 mod page_data;
 mod planned;
 mod response;

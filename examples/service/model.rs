@@ -48,8 +48,19 @@ pub struct ModelCall {
     pub messages: Vec<(String, String)>,
     /// The images of all messages.
     pub images: Vec<GivenFile>,
+    /// The names of the files whose text is part of the messages.
+    pub documents: Vec<String>,
     /// The names of the tool servers it could use.
     pub tools: Vec<String>,
+}
+
+impl ModelCall {
+    /// The names of all files.
+    pub(super) fn files(&self) -> Vec<&str> {
+        let images = self.images.iter().map(|image| image.name.as_str());
+        let documents = self.documents.iter().map(String::as_str);
+        images.chain(documents).collect()
+    }
 }
 
 /// A file that reached the model as it is.

@@ -2,9 +2,10 @@
 
 use super::api;
 use super::conversations;
-use super::dialect::{Messages, SameOrigin};
+use super::dialect::{Files, Messages, SameOrigin};
 use super::exchange::{After, Exchange, preferred};
 use super::fault::Fault;
+use super::files;
 use super::flat;
 use super::limits;
 use super::page_data;
@@ -66,6 +67,9 @@ pub(super) fn route(exchange: &Exchange<'_>) -> After {
         }
         ("PATCH", ["conversation", id]) => conversations::patch(exchange, id),
         ("POST", ["conversation", id, "share"]) => conversations::share(exchange, id),
+        ("GET", ["conversation", id, "output", hash]) if rules.files != Files::None => {
+            files::download(exchange, id, hash)
+        }
         ("GET", ["conversation", id, "stream"]) if rules.resumable => resume::stream(exchange, id),
         ("POST", ["conversation", id]) => message(exchange, id),
         ("DELETE", ["conversation", id]) => conversations::delete(exchange, id),

@@ -70,7 +70,7 @@ pub(super) struct Config {
     pub body_limit: Option<usize>,
     pub page_size: usize,
     pub stream_lasts: Duration,
-    pub tools: Option<Tools>,
+    pub tools: Tools,
     pub faults: Option<Faults>,
 }
 

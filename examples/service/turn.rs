@@ -1,6 +1,5 @@
 //! One prompt and the reply to it, between being understood and being stored.
 
-use std::cell::Cell;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,6 +12,7 @@ use super::model::{ModelCall, Purpose};
 use super::response::Stream;
 use super::server::{Late, Shared};
 use super::store::{Author, Conversation, Message};
+use super::tools;
 
 /// How long after its message a reply ends that meets the mark of a stop.
 const MARK_ENDS_AFTER: Duration = Duration::from_millis(340);
@@ -37,8 +37,6 @@ pub(super) struct Turn {
     pub generation: Option<String>,
     /// When the mark of an earlier stop ends the reply.
     ends_at: Option<Instant>,
-    /// How often held replies had been released when this one began to wait.
-    held: Cell<Option<usize>>,
     started: Instant,
 }
 
@@ -48,6 +46,7 @@ impl Turn {
         shared: &Shared,
         conversation: Conversation,
         search: Option<String>,
+        tools: Vec<String>,
     ) -> Option<Turn> {
         let rules = shared.config.rules;
         let last = conversation.messages.last()?;
@@ -60,16 +59,21 @@ impl Turn {
         let store = shared.store();
         let system = store.system_prompt(&conversation);
         let prompt = prompts.last().copied().unwrap_or_default().to_owned();
+        let uses_tools = !tools.is_empty();
+        let call = given::call(&shared.config, &store, &conversation, &line, tools);
         let subject = Subject {
             prompts: &prompts,
+            files: call.as_ref().map(ModelCall::files).unwrap_or_default(),
             system: system.as_deref(),
             search: search
                 .as_deref()
                 .filter(|_| !shared.config.web_search_fails),
             attempt: last.attempt,
         };
-        let text = subject.text();
-        let call = given::call(&shared.config, &store, &conversation, &line);
+        let text = match uses_tools {
+            true => tools::told(shared.config.tools.outcome, &subject.text()),
+            false => subject.text(),
+        };
         let is_first = prompts.len() == 1 && last.attempt == 1;
         let asks = rules.asks_title && is_first && conversation.title == rules.untitled;
         let title = asks.then(|| {
@@ -88,7 +92,6 @@ impl Turn {
             title,
             call,
             ends_at: marked.then(|| started + MARK_ENDS_AFTER),
-            held: Cell::new(None),
             started,
         })
     }
@@ -101,6 +104,7 @@ impl Turn {
                 system: None,
                 messages: vec![("user".to_owned(), self.prompt.clone())],
                 images: Vec::new(),
+                documents: Vec::new(),
                 tools: Vec::new(),
                 ..call.clone()
             });
@@ -204,14 +208,6 @@ impl Turn {
             None => text.to_owned(),
         }
     }
-
-    /// Whether a held reply still has to wait.
-    fn is_held(&self, shared: &Shared) -> bool {
-        let released = shared.released.load(Ordering::SeqCst);
-        let before = self.held.get().unwrap_or(released);
-        self.held.set(Some(before));
-        released == before
-    }
 }
 
 /// What happens next in a stream of tokens.
@@ -245,7 +241,9 @@ pub(super) fn step<'f>(
         match fault {
             Fault::Disconnect(_) => stream.disconnect(),
             Fault::Hold(_) => {
-                let over = || stopped() || !turn.is_held(shared);
+                // Looked at first: whoever sees that the reply is held may release it.
+                let before = shared.released.load(Ordering::SeqCst);
+                let over = || stopped() || shared.released.load(Ordering::SeqCst) != before;
                 shared.held(1);
                 stream.wait_until(FOR_EVER, watched, &over);
                 shared.held(-1);

@@ -27,6 +27,17 @@ impl Uploads {
         }
     }
 
+    /// Gives a copy of a conversation the files of the original.
+    pub(super) fn copy(&mut self, from: &str, to: &str) {
+        let copies: Vec<_> = self
+            .0
+            .iter()
+            .filter(|((conversation, _), _)| conversation == from)
+            .map(|((_, hash), bytes)| ((to.to_owned(), hash.clone()), bytes.clone()))
+            .collect();
+        self.0.extend(copies);
+    }
+
     pub(super) fn get(&self, conversation: &str, hash: &str) -> Option<&[u8]> {
         let key = (conversation.to_owned(), hash.to_owned());
         self.0.get(&key).map(Vec::as_slice)
