@@ -14,7 +14,7 @@ use super::shown;
 use super::store::{Author, Conversation, Message, is_object_id, object_id};
 use super::value::{Value, object};
 
-/// What is answered about conversations that do not exist, or not for this session.
+/// The message about conversations that do not exist, or not for this session.
 pub(super) const NOT_FOUND: &str = "Conversation not found";
 /// How long a stop that found nothing to stop is remembered.
 const MARK_LASTS: Duration = Duration::from_secs(5);
@@ -23,7 +23,7 @@ const BUSY_MARK_LASTS: Duration = Duration::from_millis(300);
 /// The longest title, in characters.
 const LONGEST_TITLE: usize = 100;
 
-/// The conversation of that id, if the session owns it; else what to answer.
+/// The conversation of that id, if the session owns it; else the response.
 pub(super) fn find(exchange: &Exchange<'_>, id: &str) -> Result<Conversation, After> {
     if !is_object_id(id) {
         return Err(exchange.internal_error());

@@ -48,7 +48,7 @@ pub(super) enum SettingsBody {
     Json,
 }
 
-/// How the text of an answer becomes tokens.
+/// How the text of a reply becomes tokens.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cutting {
     Words,
@@ -138,7 +138,7 @@ pub(super) struct Rules {
     pub title: Title,
     /// `keepAlive` lines while nothing else is to be said.
     pub keep_alive: bool,
-    /// The answer is stored when the response ends, not when its text is final.
+    /// The reply is stored when the response ends, not when its text is final.
     pub stores_late: bool,
     /// 4096 spaces after the final answer, to push it through buffering proxies.
     pub padding: bool,
@@ -169,7 +169,7 @@ pub(super) struct Rules {
     pub page_escapes: &'static str,
     /// The operator can hide `/api`.
     pub api_can_be_hidden: bool,
-    /// What `/api` answers may be read by other sites.
+    /// The responses of `/api` may be read by other sites.
     pub api_for_all: bool,
     /// `/api/v2` exists.
     pub api_v2: bool,

@@ -155,7 +155,7 @@ impl<'a> Exchange<'a> {
         self.reply_bare(Response::chunked(status, content_type, body))
     }
 
-    /// Old versions renew the cookie with every answer, later ones only when something is posted.
+    /// Old versions renew the cookie with every response, later ones only when something is posted.
     pub(super) fn renews_cookie(&self) -> bool {
         self.rules().messages == Messages::Options || self.request.method == "POST"
     }

@@ -5,29 +5,29 @@ use std::time::Duration;
 use super::http;
 
 /// Something to go wrong with one request. Those that count tokens only concern messages, and
-/// happen before the final event at the latest, however short the answer is.
+/// happen before the final event at the latest, however short the reply is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// This status instead of an answer, and its `Retry-After` in seconds.
+    /// This status instead of a response, and its `Retry-After` in seconds.
     Status(u16, Option<u32>),
-    /// A complete answer of a proxy in between.
+    /// A complete response of a proxy in between.
     Answer {
         status: u16,
         content_type: &'static str,
         body: String,
     },
-    /// The connection is reset instead of an answer, and nothing is done.
+    /// The connection is reset instead of a response, and nothing is done.
     Reset,
-    /// The connection is closed instead of an answer, and nothing is done.
+    /// The connection is closed instead of a response, and nothing is done.
     Hangup,
-    /// The answer comes, but so late.
+    /// The response comes, but so late.
     Delay(Duration),
     /// After so many tokens the connection is closed, without a last chunk.
     Cut(usize),
     /// The same in the middle of the next event.
     CutMidEvent(usize),
     /// After so many tokens there is silence (but for signs of life, where the version sends
-    /// them) until the other side closes or the service stops.
+    /// them) until the other side closes, a stop ends the reply, or the service stops.
     Stall(usize),
     /// After so many tokens an error as the version reports it. Versions that try a failed
     /// generation again send the tokens twice before; v0.7 has no word for an error and repeats
@@ -46,7 +46,7 @@ pub enum Fault {
     Length(usize),
     /// The backend refuses the request with this status and message, before the first token.
     Backend(u16, &'static str),
-    /// A normal answer, after which the connection is closed although it said `keep-alive`.
+    /// A normal response, after which the connection is closed although it said `keep-alive`.
     CloseAfter,
 }
 

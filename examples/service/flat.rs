@@ -35,7 +35,7 @@ pub(super) fn message(exchange: &Exchange<'_>, conversation: Conversation) -> Af
     .unwrap_or_else(|| exchange.internal_error())
 }
 
-/// v0.3 to v0.6: nothing is the answer to a body that does not make sense.
+/// v0.3 to v0.6: nothing if the body does not make sense.
 fn with_options(
     exchange: &Exchange<'_>,
     conversation: Conversation,
@@ -108,7 +108,7 @@ fn flag(json: &Value, name: &str) -> Option<bool> {
     json.get(name).map_or(Some(false), Value::as_bool)
 }
 
-/// The conversation with the prompt and an empty answer. A retry of a message that is known
+/// The conversation with the prompt and an empty reply. A retry of a message that is known
 /// forgets that message and all after it; of an unknown one, it is a message like any other.
 fn appended(mut conversation: Conversation, asked: Asked, files: Vec<StoredFile>) -> Conversation {
     let retried = conversation
@@ -118,8 +118,8 @@ fn appended(mut conversation: Conversation, asked: Asked, files: Vec<StoredFile>
         .filter(|_| asked.is_retry);
     let mut attempt = 1;
     if let Some(index) = retried {
-        let answer = conversation.messages.get(index + 1);
-        attempt += answer.map_or(0, |answer| answer.attempt);
+        let reply = conversation.messages.get(index + 1);
+        attempt += reply.map_or(0, |reply| reply.attempt);
         conversation.messages.truncate(index);
     }
     let mut prompt = Message::new(Author::User, None, &asked.inputs);
@@ -127,11 +127,11 @@ fn appended(mut conversation: Conversation, asked: Asked, files: Vec<StoredFile>
     if let Some(id) = asked.id {
         prompt.id = id;
     }
-    let mut answer = Message::new(Author::Assistant, None, "");
-    answer.attempt = attempt;
+    let mut reply = Message::new(Author::Assistant, None, "");
+    reply.attempt = attempt;
     if let Some(id) = asked.response_id {
-        answer.id = id;
+        reply.id = id;
     }
-    conversation.messages.extend([prompt, answer]);
+    conversation.messages.extend([prompt, reply]);
     conversation
 }

@@ -11,7 +11,7 @@ use super::model::{self, Engaged};
 use super::response::{Beat, Response, Stream};
 use super::server::Shared;
 use super::tools;
-use super::turn::{Step, Turn, step};
+use super::turn::{FOR_EVER, Step, Turn, step};
 use super::value::{Value, object};
 use super::web_search;
 
@@ -119,7 +119,7 @@ impl<'a> Reply<'a> {
         self.turn.call_for_title(shared);
         if shared.config.one_at_a_time {
             let watched = shared.config.rules.closing_stops;
-            let stopped = || self.turn.is_stopped(shared);
+            let stopped = || self.turn.ends_now(shared);
             self.stream
                 .wait_until(shared.config.title_takes, watched, &stopped);
         }
@@ -134,7 +134,7 @@ impl<'a> Reply<'a> {
     /// Waits for the model; false if there is no point in it any more.
     fn engage(&mut self) -> bool {
         let (shared, turn) = (self.shared(), &self.turn);
-        self.engaged = model::engage(shared, &mut self.stream, &|| turn.is_stopped(shared));
+        self.engaged = model::engage(shared, &mut self.stream, &|| turn.ends_now(shared));
         self.engaged.is_some()
     }
 
@@ -231,7 +231,14 @@ impl<'a> Reply<'a> {
             Fault::CutMidEvent(_) => {
                 self.stream.chunk("{\"type\":\"stream\",\"token\":\" ha");
             }
-            Fault::Stall(_) => self.stream.wait(None, true),
+            Fault::Stall(_) => {
+                let (shared, turn) = (self.shared(), &self.turn);
+                let stopped = || turn.ends_now(shared);
+                self.stream.wait_until(FOR_EVER, true, &stopped);
+                if stopped() && !self.stream.is_gone() {
+                    return self.stopped();
+                }
+            }
             Fault::NoFinal(_) => {
                 self.store_said();
                 return self.end(End::Completed);

@@ -2,7 +2,7 @@
 //! the client knows.
 //!
 //! It keeps to the rules a client's behaviour can depend on (cookies, checks, encodings, how a
-//! stream ends and when an answer is stored) and makes up the answers: their text tells what the
+//! stream ends and when a reply is stored) and makes up the replies: their text tells what the
 //! service knows of the conversation; `answer.rs` says how. Things go wrong only when asked to, see
 //! [`Fault`].
 //!
@@ -10,6 +10,10 @@
 //! let service = Service::builder().dialect(Dialect::Main).start()?;
 //! let client = Client::new(service.url())?;
 //! ```
+//!
+//! How versions differ is one table, in `dialect.rs`. How servers of one version differ are the
+//! setters of [`Builder`]; each says which versions care. What came of it can be looked at, see
+//! [`Service`], and waited for with [`Service::wait_for`].
 #![allow(
     dead_code,
     unused_imports,
@@ -111,7 +115,7 @@ impl Service {
     }
 
     /// Who (`system`, `user` or `assistant`) said what in a conversation, oldest first. After a
-    /// retry it holds the newest answer only. A system prompt comes first if there is one.
+    /// retry it holds the newest reply only. A system prompt comes first if there is one.
     pub fn history(&self, id: &str) -> Option<Vec<(String, String)>> {
         self.shared.store().history(id)
     }
@@ -189,7 +193,7 @@ impl Service {
     }
 
     /// Closes the connections that are kept alive without a request under way.
-    /// One whose answer has just been read may take a moment to count as idle, and gets it.
+    /// One whose response has just been read may take a moment to count as idle, and gets it.
     pub fn close_idle_connections(&self) {
         for _ in 0..10 {
             if !self.shared.shut_down(true) {

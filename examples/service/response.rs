@@ -248,7 +248,7 @@ impl<'a> Stream<'a> {
         }
         match self.socket.peek(&mut [0]) {
             Ok(0) => self.gone = true,
-            // The next request, sent without waiting for the end of this answer.
+            // The next request, sent without waiting for the end of this response.
             Ok(_) => thread::sleep(duration),
             Err(error) => {
                 let quiet = matches!(

@@ -105,7 +105,7 @@ fn message(exchange: &Exchange<'_>, id: &str) -> After {
     }
 }
 
-/// The faults that come instead of an answer, or before one.
+/// The faults that come instead of a response, or before one.
 fn failed(exchange: &Exchange<'_>) -> Option<After> {
     match exchange.fault.as_ref()? {
         Fault::Status(status, retry_after) => {

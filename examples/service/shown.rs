@@ -47,7 +47,7 @@ fn of_api_message(rules: &Rules, message: &Message) -> Value {
     shown
 }
 
-/// With all that is stored, as the answer to a create and `/api/v2` do.
+/// With all that is stored, as the response to a create and `/api/v2` do.
 pub(super) fn whole(rules: &Rules, conversation: &Conversation) -> Value {
     object! {
         "messages": tree(rules, conversation),

@@ -17,7 +17,7 @@ use super::tools;
 /// How long after its message a reply ends that meets the mark of a stop.
 const MARK_ENDS_AFTER: Duration = Duration::from_millis(340);
 /// Longer than any test.
-const FOR_EVER: Duration = Duration::from_secs(60 * 60);
+pub(super) const FOR_EVER: Duration = Duration::from_secs(60 * 60);
 
 pub(super) struct Turn {
     /// The conversation it belongs to.
@@ -186,6 +186,11 @@ impl Turn {
         }
     }
 
+    /// Whether it ends now, wherever it is, on a version that stops at once.
+    pub(super) fn ends_now(&self, shared: &Shared) -> bool {
+        shared.config.rules.stop == Stop::Final && self.is_stopped(shared)
+    }
+
     /// What is left of the text when the reply was stopped: what the one who stopped it had seen,
     /// if that was said. A mark is used up.
     pub(super) fn stopped_text(&self, shared: &Shared, text: &str) -> String {
@@ -232,9 +237,8 @@ pub(super) fn step<'f>(
     token: usize,
     total: usize,
 ) -> Step<'f> {
-    let rules = shared.config.rules;
-    let watched = rules.closing_stops;
-    let stopped = || rules.stop == Stop::Final && turn.is_stopped(shared);
+    let watched = shared.config.rules.closing_stops;
+    let stopped = || turn.ends_now(shared);
     if let Some(fault) = fault
         && fault.after().is_some_and(|after| after.min(total) == token)
     {
