@@ -1,4 +1,4 @@
-//! Asks one question and prints the answer as it arrives:
+//! Sends one prompt and prints the reply as it arrives:
 //!
 //!     H2OGPT_URL=http://localhost:3000 cargo run --example ask -- What is a monad?
 
@@ -6,16 +6,19 @@ use std::env;
 use std::error::Error;
 use std::io::{Write, stdout};
 
-use h2ogpt::{Client, DEFAULT_URL, Message};
+use h2ogpt::{Client, DEFAULT_URL};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let prompt: Vec<String> = env::args().skip(1).collect();
-    let mut client = Client::builder().url(env::var("H2OGPT_URL").unwrap_or(DEFAULT_URL.into()));
+    let url = env::var("H2OGPT_URL").unwrap_or_else(|_| {
+        eprintln!("{DEFAULT_URL} is offline: name another server with H2OGPT_URL");
+        DEFAULT_URL.into()
+    });
+    let mut client = Client::builder().url(url);
     if let Ok(model) = env::var("H2OGPT_MODEL") {
         client = client.model(model);
     }
-    let client = client.build()?;
-    for token in client.generate(&[Message::user(prompt.join(" "))])? {
+    for token in client.build()?.generate(prompt.join(" "))? {
         print!("{}", token?);
         stdout().flush()?;
     }

@@ -7,34 +7,34 @@ mod service;
 use std::thread;
 use std::time::Duration;
 
-use h2ogpt::{Client, Error};
+use h2ogpt::{Canceller, Client, Error};
 use service::Service;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // In place of a service of your own: one that takes its time.
-    let slowly = Service::builder().token_delay(Duration::from_millis(100));
-    let service = slowly.start()?;
+    // In place of a server of your own: one that takes its time.
+    let slow = Service::builder().token_delay(Duration::from_millis(100));
+    let service = slow.start()?;
+    let canceller = Canceller::new();
     let client = Client::builder().url(service.url()).no_proxy().build()?;
+    let client = client.cancelled_by(&canceller);
     let mut conversation = client.conversation()?;
 
-    let reply = conversation.send("Count to a million.")?;
-    let canceller = reply.canceller();
+    let button = canceller.clone();
     thread::spawn(move || {
         thread::sleep(Duration::from_millis(350));
-        canceller.cancel();
+        button.cancel();
     });
-    match reply.collect::<Result<String, Error>>() {
-        Ok(text) => println!("all of it: {text}"),
-        Err(error @ Error::Cancelled { .. }) => {
-            println!("until then: {}", error.partial().unwrap_or("nothing"));
-        }
-        Err(error) => return Err(error.into()),
+    match conversation.send("Count to a million.")?.into_text() {
+        Err(Error::Cancelled { partial, .. }) => println!("until then: {partial}"),
+        other => println!("all of it: {}", other?),
     }
 
-    let shorter: String = conversation
-        .send("To three will do.")?
-        .collect::<Result<_, _>>()?;
-    println!("and then: {shorter}");
+    // From now on nothing is cancelled any more.
+    canceller.reset();
+    println!(
+        "and then: {}",
+        conversation.send("To three will do.")?.into_text()?
+    );
     conversation.close()?;
     Ok(())
 }

@@ -1,78 +1,114 @@
 //! A chat in the terminal, or one question in a script; `chat --help` says how.
 
-#[path = "chat/interrupts.rs"]
-mod interrupts;
+#[path = "chat/client.rs"]
+mod client;
+#[path = "chat/creations.rs"]
+mod creations;
+#[path = "chat/editor.rs"]
+mod editor;
+#[path = "chat/environment.rs"]
+mod environment;
+#[path = "chat/failure.rs"]
+mod failure;
+#[path = "chat/fault.rs"]
+mod fault;
+#[path = "chat/help.rs"]
+mod help;
+#[path = "chat/input.rs"]
+mod input;
+#[path = "chat/interactive.rs"]
+mod interactive;
+#[path = "chat/json.rs"]
+mod json;
+#[path = "chat/kept.rs"]
+mod kept;
 #[path = "chat/options.rs"]
 mod options;
 #[path = "chat/output.rs"]
 mod output;
-#[path = "chat/prompt.rs"]
-mod prompt;
+#[path = "chat/parameters.rs"]
+mod parameters;
+#[path = "chat/printer.rs"]
+mod printer;
+#[path = "chat/serve.rs"]
+mod serve;
 mod service;
-#[path = "chat/status.rs"]
-mod status;
+#[path = "chat/shown.rs"]
+mod shown;
+#[path = "chat/signals.rs"]
+mod signals;
+#[path = "chat/stored.rs"]
+mod stored;
+#[path = "chat/suggestion.rs"]
+mod suggestion;
+#[path = "chat/talk.rs"]
+mod talk;
+#[path = "chat/terminal.rs"]
+mod terminal;
 #[path = "chat/waiting.rs"]
 mod waiting;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
 
-use h2ogpt::{Client, Conversation, Event, FinishReason, Reply, WebSearch};
-
-use interrupts::Interrupts;
-use options::{Command, Options};
-use output::Output;
-use prompt::Input;
-use service::Service;
-use status::{Failure, one_line, say};
+use client::Surroundings;
+use failure::{Failure, say};
+use options::{Options, Task};
+use shown::one_line;
+use signals::Signals;
+use talk::Talk;
 use waiting::Waiting;
 
 fn main() -> ExitCode {
-    let outcome = match options::parse() {
-        Ok(Command::Show(text)) => io::stdout()
-            .write_all(text.as_bytes())
-            .map_err(Failure::from),
-        Ok(Command::Chat(options)) => run(*options),
-        Err(usage) => Err(usage),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
-    }
+    let ended = Options::parse().and_then(run);
+    ExitCode::from(ended.unwrap_or_else(|failure| status_of(&failure)))
+}
+
+/// The exit status of an outcome, which is reported if it is a failure.
+fn status(outcome: Result<(), Failure>) -> u8 {
+    outcome.err().as_ref().map_or(0, status_of)
+}
+
+fn status_of(failure: &Failure) -> u8 {
+    failure.report();
+    failure.exit_status()
 }
 
 /// Everything that must be cleaned up is dropped here, before the process exits.
-fn run(mut options: Options) -> Result<(), Failure> {
-    let demo = options.demo.map(|dialect| {
-        say("a demonstration: the answers are made up in this program, without a model");
-        let service = Service::builder().dialect(dialect);
-        service.token_delay(Duration::from_millis(40)).start()
-    });
-    let demo = demo.transpose().map_err(Failure::other)?;
-    if let Some(service) = &demo {
-        options.url = service.url().to_owned();
+fn run(mut options: Options) -> Result<u8, Failure> {
+    if let Task::Show(text) = &options.task {
+        io::stdout().write_all(text.as_bytes())?;
+        return Ok(0);
     }
-    let interrupts = Interrupts::install()?;
-    let client = options.client()?;
-    if options.list_models {
-        return list_models(&client).map_err(|failure| failure.explained(&options.url));
-    }
-    let chat = Chat {
-        client,
-        interrupts,
-        options,
+    let deadline = options.within.map(|within| Instant::now() + within);
+    let surroundings = Surroundings {
+        signals: Signals::install()?.until(deadline),
+        creations: Arc::default(),
+        deadline,
     };
-    match prompt::given(&chat.options.prompt, &chat.interrupts)? {
-        Some(prompt) => chat.turn(&mut None, &prompt),
-        None => chat.run(),
+    let _demo = serve::start_demo(&mut options)?;
+    let status = match &options.task {
+        Task::Talk => talk(options, &surroundings)?,
+        Task::ListModels => status(list_models(&options, &surroundings)),
+        Task::List => status(stored::list(&options, &surroundings)),
+        Task::Delete(which) => status(stored::delete(&options, which, &surroundings)),
+        Task::Serve(dialect) => status(serve::serve(&options, *dialect, &surroundings.signals)),
+        Task::Show(_) => 0,
+    };
+    if !surroundings.creations.settle() {
+        say("the conversation that was being created may remain on the server");
     }
+    Ok(status)
 }
 
-fn list_models(client: &Client) -> Result<(), Failure> {
+fn list_models(options: &Options, surroundings: &Surroundings) -> Result<(), Failure> {
+    let client = client::connect(options, options.cookie.as_ref(), surroundings)?;
     let waiting = Waiting::begin();
-    let models = client.models()?;
+    let models = client.models();
     drop(waiting);
+    let models = models.map_err(|error| surroundings.failure(error, options))?;
     let mut stdout = io::stdout().lock();
     for model in models {
         writeln!(stdout, "{}", one_line(&model.id))?;
@@ -80,115 +116,16 @@ fn list_models(client: &Client) -> Result<(), Failure> {
     Ok(())
 }
 
-struct Chat {
-    client: Client,
-    interrupts: Interrupts,
-    options: Options,
-}
-
-impl Chat {
-    /// Turn after turn in one conversation, until the end of the input.
-    fn run(&self) -> Result<(), Failure> {
-        let mut conversation = None;
-        say("/new begins anew, /retry asks again, /exit or Ctrl-D ends");
-        say("\"\"\" begins and ends a prompt of several lines, Ctrl-C ends a reply");
-        loop {
-            let outcome = match prompt::ask(&self.interrupts)? {
-                Input::End => return Ok(()),
-                Input::Unusable(why) => Err(Failure::Input(why)),
-                Input::Text(text) if text.trim().is_empty() => continue,
-                Input::Text(text) => self.turn(&mut conversation, &text),
-                Input::Line(line) => match line.trim() {
-                    "" => continue,
-                    "/exit" => return Ok(()),
-                    "/new" => {
-                        conversation = None;
-                        continue;
-                    }
-                    "/retry" => match &mut conversation {
-                        Some(conversation) => self.retry(conversation),
-                        None => Err(Failure::Input("there is nothing to retry yet")),
-                    },
-                    command if command.starts_with('/') => {
-                        Err(Failure::Input("the commands are /new, /retry and /exit"))
-                    }
-                    prompt => self.turn(&mut conversation, prompt),
-                },
-            };
-            match outcome {
-                Ok(()) => {}
-                // The next turn may go better.
-                Err(failure) if failure.is_of_the_turn() => drop(failure.report()),
-                Err(failure) => return Err(failure),
-            }
-            self.interrupts.clear();
-        }
-    }
-
-    fn turn(&self, conversation: &mut Option<Conversation>, prompt: &str) -> Result<(), Failure> {
-        self.explained(|| {
-            let waiting = Waiting::begin();
-            let conversation = match conversation {
-                Some(conversation) => conversation,
-                None => conversation.insert(self.client.conversation()?),
-            };
-            self.interrupts.check()?;
-            let reply = match self.options.web_search {
-                true => conversation.web_search(prompt)?,
-                false => conversation.send(prompt)?,
-            };
-            self.print(reply, waiting)
-        })
-    }
-
-    fn retry(&self, conversation: &mut Conversation) -> Result<(), Failure> {
-        self.explained(|| {
-            let waiting = Waiting::begin();
-            self.print(conversation.retry()?, waiting)
-        })
-    }
-
-    fn explained(&self, turn: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
-        turn().map_err(|failure| failure.explained(&self.options.url))
-    }
-
-    /// Prints a reply as it comes, or when it is complete; and what goes on besides on standard
-    /// error.
-    fn print(&self, mut reply: Reply<'_>, waiting: Waiting) -> Result<(), Failure> {
-        let _cancels = self.interrupts.cancel(reply.canceller());
-        let mut output = Output::new();
-        let mut waiting = Some(waiting);
-        let outcome: Result<(), Failure> = reply.events().try_for_each(|event| {
-            match event? {
-                Event::Token(token) if self.options.stream => {
-                    waiting = None;
-                    output.print(&token)?;
-                }
-                Event::WebSearch(step) => report_search(&step),
-                _ => {}
-            }
-            Ok(())
-        });
-        drop(waiting);
-        if !self.options.stream {
-            // After an error too: what arrived is on standard output.
-            output.print(reply.text())?;
-        }
-        output.finish(outcome.is_ok())?;
-        outcome?;
-        match reply.finish_reason() {
-            Some(FinishReason::Length) => say("the reply is cut at its greatest length"),
-            Some(FinishReason::Interrupted) => say("the reply was stopped on the service"),
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-fn report_search(step: &WebSearch) {
-    say(format_args!("web search: {}", one_line(&step.message)));
-    for source in &step.sources {
-        let (title, link) = (one_line(&source.title), one_line(&source.link));
-        say(format_args!("  {title} <{link}>"));
-    }
+/// One turn, or as many as are asked for.
+fn talk(options: Options, surroundings: &Surroundings) -> Result<u8, Failure> {
+    let prompt = input::given(&options.prompt, &surroundings.signals)?;
+    let mut talk = Talk::begin(options, surroundings)?;
+    let outcome = match prompt {
+        Some(prompt) => talk.turn(&prompt),
+        None => interactive::run(&mut talk, &surroundings.signals),
+    };
+    // Before the conversation is deleted, which may take a while.
+    let status = status(outcome);
+    talk.end();
+    Ok(status)
 }

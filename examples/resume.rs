@@ -1,4 +1,4 @@
-//! Leaves a conversation on the service, and goes on with it as another process would:
+//! Leaves a conversation on the server, and goes on with it as another process would:
 //!
 //!     cargo run --example resume
 
@@ -8,16 +8,13 @@ use h2ogpt::Client;
 use service::Service;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // In place of a service of your own.
+    // In place of a server of your own.
     let service = Service::start()?;
 
     let (id, cookie) = {
         let client = Client::builder().url(service.url()).no_proxy().build()?;
         let mut conversation = client.conversation()?;
-        let reply: String = conversation
-            .send("My name is Ada.")?
-            .collect::<Result<_, _>>()?;
-        println!("{reply}");
+        println!("{}", conversation.send("My name is Ada.")?.into_text()?);
         // A conversation belongs to its session. Whoever has the cookie has both: keep it safe.
         (conversation.keep(), client.cookie("hf-chat"))
     };
@@ -27,10 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .cookie("hf-chat", cookie.unwrap_or_default())
         .build()?;
     let mut conversation = client.resume(id)?;
-    let reply: String = conversation
-        .send("What is my name?")?
-        .collect::<Result<_, _>>()?;
-    println!("{reply}");
+    println!("{}", conversation.send("What is my name?")?.into_text()?);
     // Now it is deleted.
     conversation.close()?;
     Ok(())

@@ -6,27 +6,23 @@ mod service;
 
 use std::thread;
 
-use h2ogpt::{Client, Message};
+use h2ogpt::Client;
 use service::Service;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // In place of a service of your own.
+    // In place of a server of your own.
     let service = Service::start()?;
-    let client = Client::builder().url(service.url()).no_proxy().build()?;
+    let client = &Client::builder().url(service.url()).no_proxy().build()?;
 
-    let questions = ["What is a monad?", "What is a nomad?", "What is a gnomon?"];
     thread::scope(|scope| {
-        let answers = questions.map(|question| {
-            let client = client.clone();
-            scope.spawn(move || client.generate(&[Message::user(question)])?.collect())
-        });
-        for answer in answers {
-            match answer.join() {
-                Ok(Ok::<String, h2ogpt::Error>(text)) => println!("{text}"),
-                Ok(Err(error)) => eprintln!("{error}"),
-                Err(_) => eprintln!("a thread has panicked, and its conversation is deleted"),
-            }
+        for prompt in ["What is a monad?", "What is a nomad?", "What is a gnomon?"] {
+            scope.spawn(move || {
+                match client.generate(prompt).and_then(|reply| reply.into_text()) {
+                    Ok(text) => println!("{text}"),
+                    Err(error) => eprintln!("{prompt} {error:?}"),
+                }
+            });
         }
-    });
+    }); // waits for them
     Ok(())
 }

@@ -1,29 +1,28 @@
-//! What can be chosen about a client, and what is refused before anything is sent.
+//! Client configuration.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::Proxy;
 
-use crate::agents::{Agents, Setup};
 use crate::client::Client;
-use crate::cookies::Jar;
-use crate::error::{Error, Fallible, Result};
+use crate::error::{Error, Result};
 use crate::exchange::{Exchange, Observer};
-use crate::http::Http;
-use crate::origin::{DEFAULT_URL, Origin};
-use crate::parameters::{Encoded, Parameters};
-use crate::proxy;
-use crate::session::Session;
-use crate::timeouts::Timeouts;
-use crate::tls;
+use crate::http::base_url::{BaseUrl, DEFAULT_URL};
+use crate::http::cookies::Jar;
+use crate::http::headers::Headers;
+use crate::http::proxy::{self, ProxySetting};
+use crate::http::setup::{Agents, Setup};
+use crate::http::timeouts::Timeouts;
+use crate::http::{Http, HttpOptions, tls};
+use crate::parameters::Parameters;
+use crate::session::{Session, SessionOptions};
 
-/// Everything that can be chosen about a [`Client`]; from [`Client::builder`].
+/// Client configuration, from [`Client::builder`].
 ///
-/// Setters take anything, and do no I/O: [`build`](ClientBuilder::build) refuses what cannot
-/// work, even if it was set again later.
+/// Setters never fail and do no I/O; [`build`](ClientBuilder::build) validates. The last value of a
+/// setting wins.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,43 +34,32 @@ use crate::tls;
 ///     .build()?;
 /// # Ok::<(), h2ogpt::Error>(())
 /// ```
+#[must_use = "a builder does nothing before build"]
 pub struct ClientBuilder {
-    // What few programs set is read by its setter, so that the others do without the code.
-    /// What was wrong with that, for `build` to say.
-    error: Option<Box<Error>>,
     url: String,
     model: Option<String>,
-    /// None for that of the environment.
-    proxy: Option<Option<Proxy>>,
+    proxy: Proxy,
     parameters: Parameters,
-    encoded: Encoded,
     system_prompt: Option<String>,
     share_with_model_authors: bool,
     search_enabled: bool,
-    cookies: Jar,
+    titles: bool,
+    retries: u32,
+    max_reply: usize,
+    reattach: bool,
+    cookies: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
     user_agent: String,
-    roots: Option<tls::RootCerts>,
+    root_certificates: Option<Vec<u8>>,
     timeouts: Timeouts,
     observer: Option<Box<Observer>>,
 }
 
-impl Client {
-    /// A client of the service at `url`, with defaults for everything else. Does no I/O.
-    ///
-    /// The URL may have a path that the service lives under (`https://host/chat`), and a user
-    /// name and password for HTTP basic authentication.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] if this is no URL of a service.
-    pub fn new(url: impl Into<String>) -> Result<Client> {
-        Client::builder().url(url).build()
-    }
-
-    /// Everything that can be chosen about a client.
-    pub fn builder() -> ClientBuilder {
-        ClientBuilder::new()
-    }
+/// A proxy, as it was set.
+enum Proxy {
+    Environment,
+    Direct,
+    Url(String),
 }
 
 impl ClientBuilder {
@@ -79,16 +67,19 @@ impl ClientBuilder {
         ClientBuilder {
             url: DEFAULT_URL.into(),
             model: None,
-            error: None,
-            proxy: None,
+            proxy: Proxy::Environment,
             parameters: Parameters::new(),
-            encoded: Encoded::default(),
             system_prompt: None,
             share_with_model_authors: false,
             search_enabled: true,
-            cookies: Jar::default(),
+            titles: false,
+            retries: 0,
+            max_reply: 64 << 20,
+            reattach: true,
+            cookies: Vec::new(),
+            headers: Vec::new(),
             user_agent: concat!("h2ogpt/", env!("CARGO_PKG_VERSION")).into(),
-            roots: None,
+            root_certificates: None,
             timeouts: Timeouts {
                 connect: Duration::from_secs(10),
                 token: Duration::from_secs(120),
@@ -99,80 +90,101 @@ impl ClientBuilder {
         }
     }
 
-    /// The address of the service, such as `https://host` or `http://localhost:3000/chat`;
-    /// [`DEFAULT_URL`] by default. It may hold a user name and password for HTTP basic
-    /// authentication.
+    /// The address of the server, such as `https://host` or `http://localhost:3000/chat`;
+    /// [`DEFAULT_URL`](crate::DEFAULT_URL) by default, which is offline. It may have a user name and
+    /// password for HTTP basic authentication, percent-encoded.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = url.into();
         self
     }
 
-    /// The model that answers, as the service names it. By default it is the first one that the
-    /// service lists, or [`DEFAULT_MODEL`](crate::DEFAULT_MODEL) if it has no list.
+    /// The model that replies, as the server names it. By default it is the first one that the
+    /// server lists, or the one that is active in the session; and
+    /// [`DEFAULT_MODEL`](crate::DEFAULT_MODEL) for [`DEFAULT_URL`](crate::DEFAULT_URL), and for a
+    /// server that has no list.
     pub fn model(mut self, model: impl Into<String>) -> Self {
         self.model = Some(model.into());
         self
     }
 
-    /// A proxy for everything: `http://user:password@host:port` or `https://…` (CONNECT),
-    /// `socks5://…` or `socks5h://…`. The proxy looks the service's name up, except for
-    /// `socks5://`, where it is looked up here.
+    /// A proxy for all requests: `http://user:password@host:port` or `https://…` (CONNECT),
+    /// `socks5://…` or `socks5h://…`. The proxy resolves the server's name, except with
+    /// `socks5://`, where it is resolved here.
     ///
-    /// By default the environment says it: the first of `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`
-    /// (or in lower case) is used for every service but those in `NO_PROXY`, also on loopback. If
-    /// none of those that are set can be used, [`build`](ClientBuilder::build) refuses that.
+    /// By default, read from the environment: the first of `ALL_PROXY`, `HTTPS_PROXY` and
+    /// `HTTP_PROXY` (or in lower case) is used for every server but those in `NO_PROXY`, also on
+    /// loopback. If none of those that are set can be used, [`build`](ClientBuilder::build) fails.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        let proxy = proxy::parse(&url.into());
-        self.proxy = self.checked(proxy).map(Some);
+        self.proxy = Proxy::Url(url.into());
         self
     }
 
     /// No proxy, whatever the environment says.
     pub fn no_proxy(mut self) -> Self {
-        self.proxy = Some(None);
+        self.proxy = Proxy::Direct;
         self
     }
 
     /// Generation parameters for all messages, in place of those set so far.
     pub fn parameters(mut self, parameters: Parameters) -> Self {
-        self.encoded = self.checked(parameters.encode()).unwrap_or_default();
         self.parameters = parameters;
         self
     }
 
     /// One generation parameter for all messages, as in [`Parameters::set`].
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        let parameters = std::mem::take(&mut self.parameters);
-        self.parameters(parameters.set(name, value))
+        self.parameters = self.parameters.set(name, value);
+        self
     }
 
-    /// Instructions that the model answers under, in every conversation; none by default.
+    /// Instructions for the model, in every conversation that is created; none by default.
     ///
-    /// Servers before chat-ui v0.5 do not have them and ignore them.
+    /// Servers before chat-ui v0.5 have no system prompts, and those before v0.7 have them in the
+    /// settings of the session, which are left alone if a [`cookie`](ClientBuilder::cookie) was
+    /// given. There the system prompt is put in front of the first message.
     pub fn system_prompt(mut self, text: impl Into<String>) -> Self {
         self.system_prompt = Some(text.into());
         self
     }
 
     /// Whether conversations are shared with the authors of the model; false by default.
+    ///
+    /// This is part of the session's settings: if true, they are posted even if a
+    /// [`cookie`](ClientBuilder::cookie) was given, and replace those of its owner.
     pub fn share_with_model_authors(mut self, share: bool) -> Self {
         self.share_with_model_authors = share;
         self
     }
 
-    /// Whether the service may search the web when it is asked to; true by default. It does not
-    /// search by itself because of this.
+    /// Whether the server may search the web when a prompt asks for it; true by default. It does
+    /// not search by itself because of this.
     pub fn search_enabled(mut self, enabled: bool) -> Self {
         self.search_enabled = enabled;
         self
     }
 
+    /// Whether the server may ask the model for the titles of new conversations; false by default.
+    ///
+    /// Otherwise the beginning of the first prompt becomes the title: the model would be called
+    /// twice for the first message, and on a server that replies to one request at a time, the
+    /// reply would wait for the title.
+    pub fn titles(mut self, titles: bool) -> Self {
+        self.titles = titles;
+        self
+    }
+
     /// A cookie to begin the session with, such as that of a session that is logged in, which
-    /// chat-ui calls `hf-chat` by default. The session's settings are posted all the same: its
-    /// model becomes that of the client.
+    /// chat-ui calls `hf-chat` by default. The settings of such a session are left alone, unless
+    /// the server asks for its terms to be accepted.
     pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        let inserted = self.cookies.insert(&name.into(), &value.into());
-        self.checked(inserted);
+        self.cookies.push((name.into(), value.into()));
+        self
+    }
+
+    /// A header to be sent with every request, for gateways and proxies that want one. Its value is
+    /// never shown. Headers that the client sets itself are rejected.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -182,29 +194,56 @@ impl ClientBuilder {
         self
     }
 
-    /// Certificates of authorities to trust too, one or more in PEM format: a server that they do
-    /// not verify may still be one that the default ones do. Which of the two it is turns out with
-    /// the first connection, and holds for the client from then on, also for an `https://` proxy
-    /// in between.
+    /// Certificates of authorities to trust as well, one or more in PEM format: a server that they
+    /// do not verify may still be one that the default ones do. The first successful connection
+    /// decides which set is used from then on, also for an `https://` proxy in between.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.roots = self.checked(tls::roots(&pem.into()));
+        self.root_certificates = Some(pem.into());
         self
     }
 
-    /// Longest wait for a connection: looking the name up, and then connecting, including the
-    /// proxy and TLS; 10 s by default.
+    /// How often a request is sent again that the server refuses for the moment (429 and 503, or
+    /// 502 and 504 where nothing can have begun), or that it cannot be connected for; 0 by default.
+    ///
+    /// Before each retry the client waits for as long as the server's `Retry-After` says, or else
+    /// 0.5 s at first, and twice as long each time, all within `timeout_token`. A message is never
+    /// sent again that the server may have looked at.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Whether a reply whose connection broke is picked up where it broke, as often as that brings
+    /// it further, without the caller noticing; true by default.
+    ///
+    /// Servers from chat-ui v0.10 on keep a log of each reply. On v0.9.2 to v0.9.6, the rest comes
+    /// when the reply is complete, if that is within 10 s. Earlier ones give a reply up.
+    pub fn reattach(mut self, reattach: bool) -> Self {
+        self.reattach = reattach;
+        self
+    }
+
+    /// Longest reply in bytes, 64 MiB by default. A longer one fails with an error that holds the
+    /// text so far.
+    pub fn max_reply(mut self, bytes: usize) -> Self {
+        self.max_reply = bytes;
+        self
+    }
+
+    /// Longest wait for a connection, including the proxy and TLS; 10 s by default. Resolving the
+    /// server's name is bounded by the system, and by `timeout_token`.
     pub fn timeout_connect(mut self, timeout: Duration) -> Self {
         self.timeouts.connect = timeout;
         self
     }
 
-    /// Longest wait for the next token, or for the answer to any other request; 120 s by
-    /// default. What a server sends to keep the connection alive is no progress. The time that
-    /// passes between two calls of `next` does not count. A token that is late may be awaited up
-    /// to a sixteenth longer than this, and 1 ms at least.
+    /// Longest wait for the next token; 120 s by default. What a server sends in between, such as
+    /// keep-alive events, does not reset this limit, and the time that passes between two calls of
+    /// `next` does not count. It also bounds everything before the reply: creating a conversation,
+    /// and sending a message.
     ///
-    /// Half of it, 30 s at most, is what a service has for ending its response before the next
-    /// message is sent: some lose a reply that they have not stored by then.
+    /// A token that is late may be awaited up to a sixteenth longer than this. If the process was
+    /// stopped or suspended meanwhile, what has arrived still counts.
     pub fn timeout_token(mut self, timeout: Duration) -> Self {
         self.timeouts.token = timeout;
         self
@@ -219,88 +258,111 @@ impl ClientBuilder {
 
     /// Longest time for deleting a conversation, connecting and a second try included: how long
     /// `Drop` and [`close`](crate::Conversation::close) can take; 5 s by default. Dropping a reply
-    /// that is not complete can take 0.5 s, or this if it is shorter, to stop it.
+    /// that is not complete takes at most 0.5 s, or this if it is shorter, to stop it.
     pub fn timeout_delete(mut self, timeout: Duration) -> Self {
         self.timeouts.delete = timeout;
         self
     }
 
-    /// Called after each request with its outcome, on the thread that made it: for a log.
+    /// Called after each request with its outcome, on the thread that waited for it: for a log. A
+    /// panic of the observer is caught and ignored.
     pub fn on_exchange(mut self, observer: impl Fn(&Exchange<'_>) + Send + Sync + 'static) -> Self {
         self.observer = Some(Box::new(observer));
         self
-    }
-
-    /// Keeps the first error for `build`.
-    fn checked<T>(&mut self, setting: Fallible<T>) -> Option<T> {
-        match setting {
-            Ok(setting) => Some(setting),
-            Err(error) => {
-                self.error.get_or_insert(error);
-                None
-            }
-        }
     }
 
     /// The client. Reads the environment for a proxy, and does no I/O.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if a setting cannot work: it says which, and why.
+    /// [`Error::Configuration`] if a setting is invalid: it says which, and why.
     pub fn build(self) -> Result<Client> {
-        if let Some(error) = self.error {
-            return Err(*error);
+        let base_url = BaseUrl::parse(&self.url)?;
+        if let Some(model) = &self.model {
+            check_model(model)?;
         }
-        let origin = Origin::parse(&self.url)?;
-        let is_bad = |name: &String| name.trim().is_empty() || name.contains(char::is_control);
-        if self.model.as_ref().is_some_and(is_bad) {
-            return Err(*Error::configuration(
-                "the model's name is empty or has control characters in it",
-            ));
-        }
-        // ureq panics on a user agent that is no header.
-        let printable = |byte| matches!(byte, b' '..=b'~');
-        if self.user_agent.is_empty() || !self.user_agent.bytes().all(printable) {
-            return Err(*Error::configuration(
-                "the user agent must be one line of printable ASCII characters",
-            ));
-        }
+        check_user_agent(&self.user_agent)?;
+        self.parameters.check()?;
         let timeouts = self.timeouts.checked()?;
-        if self.proxy.is_none() {
-            proxy::check_environment()?;
-        }
         let setup = Setup {
             user_agent: &self.user_agent,
-            proxy: &self.proxy,
+            proxy: self.proxy.checked()?,
             timeouts,
-            looks_up: origin.host_is_name(),
         };
-        let http = Http {
-            origin,
+        let roots = self.root_certificates.as_deref().map(tls::roots);
+        let agents = Agents::new(&setup, roots.transpose()?);
+        let is_borrowed = !self.cookies.is_empty();
+        let mut cookies = Jar::default();
+        for (name, value) in &self.cookies {
+            cookies.insert(name, value)?;
+        }
+        let mut headers = Headers::default();
+        for (name, value) in &self.headers {
+            headers.insert(name, value)?;
+        }
+        let http = Http::new(HttpOptions {
+            base_url,
             timeouts,
-            agents: Agents::new(&setup, self.roots),
-            cookies: Mutex::new(self.cookies),
+            agents,
+            cookies,
+            headers,
+            retries: self.retries,
             observer: self.observer,
-            idle: Mutex::new(Vec::new()),
-        };
-        Ok(Client::with_session(Session {
-            http: Arc::new(http),
+        });
+        let options = SessionOptions {
             model: self.model,
-            parameters: self.encoded.over_defaults(),
-            system_prompt: self.system_prompt,
+            has_own_parameters: !self.parameters.is_empty(),
+            parameters: self.parameters.over_defaults(),
+            system_prompt: self.system_prompt.filter(|text| !text.trim().is_empty()),
             search_enabled: self.search_enabled,
             share_with_model_authors: self.share_with_model_authors,
-            begun: Mutex::default(),
-            known: Mutex::default(),
-        }))
+            titles: self.titles,
+            is_borrowed,
+            max_reply: self.max_reply,
+            reattach: self.reattach,
+        };
+        Ok(Client::with_session(Session::new(Arc::new(http), options)))
     }
 }
 
-/// Shows neither cookies nor the proxy, nor credentials in the URL.
+impl Proxy {
+    fn checked(self) -> Result<ProxySetting> {
+        match self {
+            Proxy::Environment => {
+                proxy::check_environment()?;
+                Ok(ProxySetting::Environment)
+            }
+            Proxy::Direct => Ok(ProxySetting::Direct),
+            Proxy::Url(url) => Ok(ProxySetting::Url(proxy::parse(&url)?)),
+        }
+    }
+}
+
+fn check_model(model: &str) -> Result<()> {
+    if model.trim().is_empty() || model.contains(char::is_control) {
+        return Err(Error::configuration(
+            "the model's name is empty or has control characters in it",
+        ));
+    }
+    Ok(())
+}
+
+/// ureq panics on a user agent that is not a valid header.
+fn check_user_agent(user_agent: &str) -> Result<()> {
+    let is_printable = |byte| matches!(byte, b' '..=b'~');
+    if user_agent.is_empty() || !user_agent.bytes().all(is_printable) {
+        return Err(Error::configuration(
+            "the user agent must be one line of printable ASCII characters",
+        ));
+    }
+    Ok(())
+}
+
+/// Shows neither cookies, headers nor the proxy, nor credentials in the URL.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("url", &Origin::parse(&self.url).ok())
+            .field("url", &BaseUrl::parse(&self.url).ok())
             .field("model", &self.model)
             .field("parameters", &self.parameters)
             .field("timeouts", &self.timeouts)

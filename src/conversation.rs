@@ -1,35 +1,64 @@
-//! A conversation on the service: opened, kept or closed, and deleted when it is dropped.
+//! A conversation on the server: created or resumed, kept or closed, and deleted when it is dropped.
+
+mod deletion;
+mod files;
+mod history;
+mod log;
+mod post;
+mod preparation;
+mod stored;
+mod web_search;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Fallible, Result, Step};
-use crate::http::{Connection, Content, Request};
-use crate::interrupt::Interrupt;
-use crate::origin::conversation_path;
-use crate::protocol::dialect::{Dialect, Encoding};
-use crate::protocol::json;
-use crate::protocol::request::{self, Message, Parent};
-use crate::response::{Answer, Stream};
-use crate::session::Session;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::error::{Error, Result, Step, TimeLimit};
+use crate::http::base_url::conversation_path;
+use crate::http::response::Stream;
+use crate::http::watchdog::{self, Limits};
+use crate::http::{Body, Connection, Request};
+use crate::prompt::Prompt;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::finish_reason::FinishReason;
+use crate::protocol::message::{OutgoingMessage, Parent};
+use crate::protocol::request;
+use crate::reply::{Owner, Reply};
+use crate::session::{BASE_PATH_HINT, Scope, Session, watch_alone};
+
+pub(crate) use post::Posted;
+pub(crate) use web_search::WebSearcher;
 
 /// Longest wait for the end of a response whose reply is complete.
-const TAIL: Duration = Duration::from_secs(30);
+const LONGEST_TAIL: Duration = Duration::from_secs(30);
 /// The same, and for stopping a reply, when the conversation is about to be deleted.
-const BEFORE_DELETE: Duration = Duration::from_millis(500);
+const LONGEST_TAIL_BEFORE_DELETE: Duration = Duration::from_millis(500);
 
-/// A conversation, whose history the service keeps until it is deleted.
+/// How long the next message waits for a reply to be stored: one that is complete, one that nobody
+/// reads any more, which may be generated to its end, and one that broke, which mostly is not stored.
+const COMPLETE_STORED_WITHIN: Duration = Duration::from_secs(10);
+const ABANDONED_STORED_WITHIN: Duration = Duration::from_secs(30);
+const BROKEN_STORED_WITHIN: Duration = Duration::from_secs(1);
+
+/// A conversation, whose history the server stores until it is deleted.
 ///
 /// # Deleting
 ///
-/// Dropping a conversation deletes it on the service, whether the program goes on, returns early
-/// or unwinds from a panic. That takes one request, at most `timeout_delete`, and is silent about
-/// failures: [`close`](Conversation::close) deletes it and reports them.
-/// [`keep`](Conversation::keep) leaves it on the service.
+/// Dropping a conversation deletes it on the server, however its scope is left: at its end, by an
+/// early return, or by a panic that unwinds. That takes one request, at most `timeout_delete`;
+/// errors are ignored. [`close`](Conversation::close) deletes it and returns the error.
+/// [`keep`](Conversation::keep) leaves it on the server.
+///
+/// # Resource leaking
 ///
 /// Where `Drop` does not run, nothing is deleted: after [`std::process::exit`], an abort
-/// (`panic = "abort"` included), a fatal signal, or [`std::mem::forget`].
+/// (`panic = "abort"` included), a fatal signal, or [`std::mem::forget`], and on threads that are
+/// still running when `main` returns. Servers also keep more than the conversation: the settings of
+/// the session, results of web searches, uploaded files and shared copies; the latest versions keep
+/// the text of a reply for 24 hours after it was generated.
 ///
 /// # One thing at a time
 ///
@@ -68,198 +97,379 @@ const BEFORE_DELETE: Duration = Duration::from_millis(500);
 /// # Ok(()) }
 /// ```
 pub struct Conversation {
-    pub(crate) session: Arc<Session>,
-    pub(crate) connection: Connection,
+    session: Arc<Session>,
+    scope: Scope,
+    connection: Connection,
     /// None once it is closed or kept.
     id: Option<String>,
     path: String,
-    /// The message that the first one follows, if the service has said so.
-    pub(crate) root: Option<Parent>,
-    /// The last message, to be tried again.
-    pub(crate) last: Option<Message>,
-    /// The id of the message that it was posted to follow, if there are trees.
-    pub(crate) followed: Option<String>,
-    /// The service may be at work on a reply that nobody reads any more.
-    pub(crate) is_to_stop: bool,
-    /// What is left of the response to the last message, whose reply is complete: nothing but
-    /// padding. The service takes the message as done, and the connection can be used again, once
-    /// it has been read.
+    /// The model that replies, if that is known.
+    model: Option<String>,
+    preparation: Preparation,
+    /// The message that the next one follows, as far as it is known.
+    parent: NextParent,
+    /// The last message, for a retry.
+    last: Option<OutgoingMessage>,
+    /// The server refused it, so that it is not part of the history.
+    is_last_refused: bool,
+    /// The id of the message that it was posted to follow, if there is a tree.
+    followed: Option<String>,
+    /// A message and its reply that the server may not have stored yet.
+    unstored: Option<Unstored>,
+    /// The server may be generating a reply that nobody reads any more: the body of the request
+    /// that stops it.
+    abandoned: Option<Body>,
+    stopped_at: Option<Instant>,
+    /// What is left of the response to the last message, whose reply is complete: padding. The
+    /// server considers the message done, and the connection is free, once it has been read.
     tail: Option<Stream>,
+    /// Its connection broke before its end, so that the reply may not be stored yet.
+    is_tail_broken: bool,
+}
+
+/// What is to be done before the first message.
+enum Preparation {
+    /// Everything.
+    Pending {
+        /// The settings, which may hold the system prompt, were posted.
+        has_settings: bool,
+        /// The caller has given it a title.
+        has_title: bool,
+    },
+    Done,
+    /// Nothing, as the conversation was not created here.
+    Resumed,
+}
+
+/// The message that the next one follows.
+enum NextParent {
+    /// The server is to be asked.
+    Unknown,
+    /// This one.
+    Known(Parent),
+    /// None: the next message is the first.
+    Nothing,
+}
+
+/// A message that is under way into the history.
+struct Unstored {
+    id: String,
+    response_id: String,
+    longest: Duration,
+}
+
+/// How a reply ended.
+pub(crate) enum ReplyEnd {
+    /// It is complete, and this is what is left of its response.
+    Complete(Stream),
+    /// The server failed, or the connection broke.
+    Broken,
+    /// It was dropped, cancelled, or given up, when so much of its text was seen, in UTF-16 units.
+    Abandoned {
+        generation_id: Option<Uuid>,
+        seen: usize,
+    },
 }
 
 impl Conversation {
-    pub(crate) fn create(session: &Arc<Session>) -> Fallible<Self> {
+    pub(crate) fn create(session: &Arc<Session>, scope: &Scope) -> Result<Self> {
+        let watch = scope.watch_requests(&session.http);
         let mut connection = session.http.connection();
-        let model = session.begin(&mut connection)?;
-        let body = request::create(&model, session.system_prompt.as_deref());
-        let request = Request {
-            step: Step::Create,
-            path: "/conversation",
-            content: Content::Json(&body),
+        let (mut opened, turn) = session.open(&mut connection, &watch)?;
+        let model = opened.model.clone();
+        let body = Body::json(request::create(
+            &model,
+            session.options.system_prompt.as_deref(),
+        ));
+        let request = Request::post(Step::Create, "/conversation", &body).undone_by(created_path);
+        let mut response = connection.call(&request, &watch)?;
+        if response.asks_for_terms() {
+            let accepted = session.accept_terms(&model, &mut connection, &watch);
+            opened.has_settings = match accepted {
+                Ok(is_form) => is_form,
+                Err(error) => {
+                    let connection = &mut connection;
+                    return Err(session.explain_model(error, &model, connection, &watch));
+                }
+            };
+            response = connection.call(&request, &watch)?;
+        }
+        if !response.is_success() {
+            let error = response.error().with_hint(&[404], BASE_PATH_HINT);
+            return Err(session.explain_model(error, &model, &mut connection, &watch));
+        }
+        drop(turn);
+        connection.release();
+        let expected = "JSON with a conversationId";
+        let created = response
+            .json()
+            .ok_or_else(|| response.unexpected(expected))?;
+        let id = created_id(&created).ok_or_else(|| response.unexpected(expected))?;
+        let conversation = Self::new(session, scope, connection, id);
+        let mut conversation = conversation.map_err(|_| response.unexpected(expected))?;
+        conversation.preparation = Preparation::Pending {
+            has_settings: opened.has_settings,
+            has_title: false,
         };
-        let mut answer = connection.call(&request)?;
-        if answer.wants_terms() {
-            let accepted = session.begin_again(&mut connection);
-            accepted.map_err(|error| refused(error, &model))?;
-            answer = connection.call(&request)?;
+        conversation.model = Some(model);
+        if let Some(root) = Parent::of_created(&created) {
+            conversation.parent = NextParent::Known(root);
         }
-        if !answer.is_success() {
-            return Err(refused(answer.error(), &model));
+        if let Some(dialect) = Dialect::of_created(&created) {
+            session.set_dialect(dialect);
         }
-        Self::created(session, connection, &answer)
-            .ok_or_else(|| answer.unexpected(Step::Create, "JSON with a conversationId"))
+        Ok(conversation)
     }
 
-    fn created(session: &Arc<Session>, connection: Connection, answer: &Answer) -> Option<Self> {
-        let id = json::text_member(answer.content(), "conversationId")?;
-        let mut conversation = Self::new(session, connection, id).ok()?;
-        conversation.root = Parent::root(answer.content());
-        if conversation.root.is_some() {
-            // Services that say so take messages as a form.
-            session.learn(Dialect::Tree(Encoding::Form));
-        }
-        Some(conversation)
-    }
-
-    pub(crate) fn resume(session: &Arc<Session>, id: String) -> Fallible<Self> {
+    pub(crate) fn resume(session: &Arc<Session>, scope: &Scope, id: String) -> Result<Self> {
         conversation_path(&id)?;
-        let mut connection = session.http.connection();
-        session.begin(&mut connection)?;
-        Self::new(session, connection, id)
+        Self::new(session, scope, session.http.connection(), id)
     }
 
-    /// Fails on an id that cannot be that of a conversation.
-    fn new(session: &Arc<Session>, connection: Connection, id: String) -> Fallible<Self> {
+    /// Fails if the id cannot be that of a conversation.
+    fn new(
+        session: &Arc<Session>,
+        scope: &Scope,
+        connection: Connection,
+        id: String,
+    ) -> Result<Self> {
         let path = conversation_path(&id)?;
         Ok(Conversation {
             session: Arc::clone(session),
+            scope: scope.clone(),
             connection,
             id: Some(id),
             path,
-            root: None,
+            model: None,
+            preparation: Preparation::Resumed,
+            parent: NextParent::Unknown,
             last: None,
+            is_last_refused: false,
             followed: None,
-            is_to_stop: false,
+            unstored: None,
+            abandoned: None,
+            stopped_at: None,
             tail: None,
+            is_tail_broken: false,
         })
     }
 
-    /// The id under which the service keeps it. Whoever has it and the session's cookie can read the
-    /// conversation.
+    /// The id of the conversation on the server. Whoever has it and the session's cookie can read
+    /// the conversation.
     pub fn id(&self) -> &str {
         self.id.as_deref().unwrap_or_default()
     }
 
-    /// Deletes the conversation and says if that failed, in which case it is left behind.
+    /// The model that replies: the one that was named, or the server's default; `None` in a
+    /// conversation that was [resumed](crate::Client::resume), where only the server knows.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// Sends a message, and returns its reply as soon as the server has accepted it. The server
+    /// adds both to the history. Replies of several conversations are generated at the same time.
     ///
-    /// One request, at most `timeout_delete`. It is sent again once, on a new connection, only
-    /// if the old one turned out to be closed.
+    /// One request, `POST /conversation/{id}`, and before it what the server's version needs: which
+    /// message it follows (from chat-ui v0.8 on), and before the first message a title, so that the
+    /// server does not ask the model for one. All of it takes at most `timeout_token`.
+    ///
+    /// ```no_run
+    /// # let client = h2ogpt::Client::new("http://localhost:3000")?;
+    /// let mut conversation = client.conversation()?;
+    /// let text = conversation.send("Name a prime number.")?.into_text()?;
+    /// # Ok::<(), h2ogpt::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Error::Http`] if the service refuses, [`Error::Network`] or [`Error::Timeout`] if there
-    /// is no answer.
-    pub fn close(mut self) -> Result<()> {
-        Ok(self.delete()?)
+    /// [`Error::Configuration`] if the prompt is blank or a parameter out of bounds: nothing is
+    /// sent then. [`Error::Http`] or [`Error::LoginRequired`] if the server refuses the message,
+    /// [`Error::Network`], [`Error::Timeout`], [`Error::Cancelled`]. What goes wrong later comes
+    /// out of the reply.
+    pub fn send(&mut self, prompt: impl Into<Prompt>) -> Result<Reply<'_>> {
+        let prompt = prompt.into();
+        let searcher = prompt.web_search;
+        let message = self.message(prompt)?;
+        Reply::begin(Owner::Borrowed(self), message, searcher)
     }
 
-    /// Leaves the conversation on the service, and returns its id, for
+    /// Asks for another reply to the last message, in place of the one in the history; with the
+    /// same parameters. If the server has not stored that message, it is sent anew.
+    ///
+    /// Takes the requests and the time of [`send`](Conversation::send). In a conversation that was
+    /// [resumed](crate::Client::resume), there is nothing to retry before something was sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if nothing was sent in this conversation yet, and those of `send`.
+    pub fn retry(&mut self) -> Result<Reply<'_>> {
+        let last = self.last.clone();
+        let mut message =
+            last.ok_or_else(|| Error::configuration("there is no message to retry"))?;
+        message.retry();
+        Reply::begin(Owner::Borrowed(self), message, None)
+    }
+
+    /// Reads the reply that is being generated, or has just been: that of another process, or one
+    /// whose connection broke. It begins with its first token.
+    ///
+    /// `GET /conversation/{id}/stream`, from chat-ui v0.10 on. At most `timeout_token` until the
+    /// reply begins.
+    ///
+    /// ```no_run
+    /// # let client = h2ogpt::Client::new("http://localhost:3000")?;
+    /// let mut conversation = client.resume("6b010396646b822e419515f3")?;
+    /// println!("{}", conversation.reattach()?.into_text()?);
+    /// conversation.keep();
+    /// # Ok::<(), h2ogpt::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Http`] if the server cannot do that, or does not have the conversation,
+    /// [`Error::Network`], [`Error::Timeout`], [`Error::Cancelled`]. If the server no longer has the
+    /// reply, that is [`Error::Incomplete`] from the reply.
+    pub fn reattach(&mut self) -> Result<Reply<'_>> {
+        Reply::reattach(self)
+    }
+
+    /// Sends a message in a conversation that is deleted with its reply.
+    pub(crate) fn into_reply(self, prompt: Prompt) -> Result<Reply<'static>> {
+        let searcher = prompt.web_search;
+        let message = self.message(prompt)?;
+        Reply::begin(Owner::Owned(Box::new(self)), message, searcher)
+    }
+
+    fn message(&self, prompt: Prompt) -> Result<OutgoingMessage> {
+        prompt.check()?;
+        let mut parameters = self.session.options.parameters.clone();
+        parameters.overlay(&prompt.parameters);
+        let mut message = OutgoingMessage::new(prompt.text, parameters);
+        message.web_search = prompt.web_search.is_some();
+        message.title = prompt.title;
+        message.attachments = prompt.attachments.into();
+        message.tools = prompt.tools;
+        message.has_own_parameters =
+            self.session.options.has_own_parameters || !prompt.parameters.is_empty();
+        Ok(message)
+    }
+
+    /// Deletes the conversation, and returns any error; the conversation may then remain on the
+    /// server.
+    ///
+    /// One request, at most `timeout_delete`. It is sent again once, on a new connection, only if
+    /// the old one turned out to be closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Http`] if the server refuses, [`Error::Network`] or [`Error::Timeout`] if there is
+    /// no response.
+    pub fn close(mut self) -> Result<()> {
+        self.delete()
+    }
+
+    /// Leaves the conversation on the server, and returns its id for
     /// [`Client::resume`](crate::Client::resume).
     ///
-    /// No request; but what is left of the last response is read first, 30 s at most, as some services
-    /// store the answer at its end only.
+    /// Sends nothing, but reads the rest of the last response, for at most 30 s: some servers store
+    /// the reply only when that has ended.
     pub fn keep(mut self) -> String {
-        self.finish_response();
+        self.finish_response(LONGEST_TAIL);
         self.id.take().unwrap_or_default()
     }
 
-    pub(crate) fn path(&self) -> &str {
-        &self.path
+    /// Whether a failed model looks like a reply that repeats the prompt.
+    pub(crate) fn fails_by_repeating(&self) -> bool {
+        let dialect = self.session.dialect();
+        dialect.is_some_and(|dialect| dialect.fails_by_repeating)
     }
 
-    /// Takes back what is left of a response whose reply is complete.
-    pub(crate) fn reply_is_complete(&mut self, stream: Stream, interrupt: &Interrupt) {
-        self.connection.release(interrupt);
-        if self
-            .session
-            .dialect()
-            .is_none_or(Dialect::ends_its_response)
-        {
-            self.tail = Some(stream);
+    /// Whether a stop that was sent for one reply may end the next one.
+    pub(crate) fn may_be_stopped_by_mistake(&self) -> bool {
+        let dialect = self.session.dialect();
+        dialect.is_some_and(|dialect| dialect.stops_linger)
+    }
+
+    /// What the server's reason for the end of a reply means.
+    pub(crate) fn finish_reason(&self, said: Option<FinishReason>) -> Option<FinishReason> {
+        let dialect = self.session.dialect();
+        let is_cut = dialect.is_some_and(|dialect| dialect.calls_cut_replies_interrupted);
+        match said {
+            Some(FinishReason::Interrupted) if is_cut => Some(FinishReason::Length),
+            said => said,
         }
     }
 
-    /// Tells the service that nobody reads the reply any more, where that is so. Best effort.
-    pub(crate) fn stop(&mut self) {
-        if !std::mem::take(&mut self.is_to_stop) {
+    /// Takes the connection back from a reply that has ended.
+    pub(crate) fn reply_ended(&mut self, end: ReplyEnd) {
+        self.connection.release();
+        let longest = match &end {
+            ReplyEnd::Complete(_) => COMPLETE_STORED_WITHIN,
+            ReplyEnd::Abandoned { .. } => ABANDONED_STORED_WITHIN,
+            ReplyEnd::Broken => BROKEN_STORED_WITHIN,
+        };
+        if let Some(unstored) = &mut self.unstored {
+            unstored.longest = longest;
+        }
+        match end {
+            ReplyEnd::Complete(stream) => {
+                let dialect = self.session.dialect();
+                if dialect.is_none_or(|dialect| dialect.ends_its_response) {
+                    self.tail = Some(stream);
+                }
+            }
+            ReplyEnd::Broken => {}
+            ReplyEnd::Abandoned {
+                generation_id,
+                seen,
+            } => self.abandoned = Some(Body::json(request::stop(generation_id, seen))),
+        }
+    }
+
+    /// Asks the server to stop a reply that nobody reads any more. Errors are ignored.
+    ///
+    /// Never after a reply has ended: some servers would then stop the next one.
+    pub(crate) fn stop_abandoned_reply(&mut self) {
+        let Some(body) = self.abandoned.take() else {
             return;
-        }
+        };
         let path = format!("{}/stop-generating", self.path);
-        let request = Request {
-            step: Step::Message,
-            path: &path,
-            content: Content::Json(b"{}"),
-        };
-        let total = BEFORE_DELETE.min(self.connection.timeouts().delete);
-        let _ = self.connection.call_for(&request, total);
+        let longest = LONGEST_TAIL_BEFORE_DELETE.min(self.connection.timeouts().delete);
+        let request = Request::post(Step::Stop, &path, &body);
+        let _ = self.connection.call(&request, &watch_alone(longest));
+        self.connection.release();
+        self.stopped_at = Some(Instant::now());
     }
 
-    /// Reads the last response to its end. Where that takes too long, its connection is given up.
-    pub(crate) fn finish_response(&mut self) {
-        // Half of what the next token may take, so that the next message gets its share.
-        let token = self.connection.timeouts().token;
-        self.finish_response_within(TAIL.min(token / 2));
-    }
-
-    fn finish_response_within(&mut self, longest: Duration) {
-        if let Some(mut tail) = self.tail.take() {
-            let interrupt = Arc::new(Interrupt::new(longest));
-            if self.connection.attach(&interrupt).is_ok() {
-                interrupt.arm(Instant::now() + longest);
-                tail.skip_to_end();
-                self.connection.release(&interrupt);
-            }
-        }
-    }
-
-    fn delete(&mut self) -> Fallible<()> {
-        // Taken first, so that a delete that fails is not sent again by `Drop`.
-        if self.id.take().is_none() {
-            return Ok(());
-        }
-        let total = self.connection.timeouts().delete;
-        let started = Instant::now();
-        self.finish_response_within(BEFORE_DELETE.min(total / 4));
-        let request = Request {
-            step: Step::Delete,
-            path: &self.path,
-            content: Content::None,
+    /// Reads the last response to its end. If that takes longer, its connection is given up.
+    fn finish_response(&mut self, longest: Duration) {
+        let Some(mut tail) = self.tail.take() else {
+            return;
         };
-        let left = || {
-            total
-                .saturating_sub(started.elapsed())
-                .max(Duration::from_millis(1))
-        };
-        let (answer, again) = match self.connection.call_for(&request, left()) {
-            // Mostly the service had closed the idle connection. To delete twice does no harm.
-            Err(error) if matches!(*error, Error::Network { .. }) => {
-                self.connection.renew();
-                (self.connection.call_for(&request, left())?, true)
-            }
-            answer => (answer?, false),
-        };
-        let gone = again && answer.status == 404;
-        if answer.is_success() || gone {
-            return Ok(());
+        let watch = self.scope.watch(Limits {
+            wait: (longest, TimeLimit::Token),
+            deadline: Some((Instant::now() + longest, TimeLimit::Token)),
+        });
+        if self.connection.attach(&watch).is_ok() && watchdog::watch(&watch).is_ok() {
+            self.is_tail_broken = !tail.skip_to_end();
         }
-        Err(answer.error())
+        self.connection.release();
     }
 }
 
-/// A service without the model says little more than that something is wrong.
-fn refused(error: Box<Error>, model: &str) -> Box<Error> {
-    let hint = format!(" (does the service have the model {model:?}?)");
-    error.with_hint(&[400, 500], &hint)
+/// The id of a conversation, in the response to its creation. Some servers number them.
+fn created_id(created: &Value) -> Option<String> {
+    match created.get("conversationId")? {
+        Value::String(id) => Some(id.clone()),
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
+    }
+}
+
+/// The path of a conversation whose creation nobody waits for any more.
+fn created_path(body: &str) -> Option<String> {
+    let created: Value = serde_json::from_str(body.trim_start_matches('\u{feff}')).ok()?;
+    conversation_path(&created_id(&created)?).ok()
 }
 
 impl Drop for Conversation {
@@ -268,12 +478,12 @@ impl Drop for Conversation {
     }
 }
 
-/// Shows the id and the service.
+/// Shows the id and the server.
 impl fmt::Debug for Conversation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Conversation")
             .field("id", &self.id())
-            .field("url", &self.session.http.origin)
+            .field("url", &self.session.http.base_url)
             .finish_non_exhaustive()
     }
 }

@@ -2,42 +2,36 @@
 
 mod display;
 mod step;
+mod time_limit;
 
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use crate::plain::plain;
+use crate::sanitize::sanitize;
 
 pub use step::Step;
+pub use time_limit::TimeLimit;
 
 /// The result of anything that can fail in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The same within this crate: an error is large, and mostly only passed on.
-pub(crate) type Fallible<T> = std::result::Result<T, Box<Error>>;
-
-impl From<Box<Error>> for Error {
-    fn from(error: Box<Error>) -> Self {
-        *error
-    }
-}
-
-type Source = Box<dyn StdError + Send + Sync>;
+/// The cause of an error.
+pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
 /// What went wrong.
 ///
-/// `Display` is one line, without HTML and control characters; a cause stands in
-/// [`source`](std::error::Error::source) and is not repeated in it. `Debug`, which is what a
-/// `fn main() -> Result<(), Box<dyn Error>>` prints, is that line and the causes.
+/// `Display` is one line, without HTML and control characters. The cause is in
+/// [`source`](std::error::Error::source) and not part of that line. `Debug`, which is what a
+/// `fn main() -> Result<(), Box<dyn Error>>` prints, is the line followed by all causes.
 #[non_exhaustive]
 pub enum Error {
-    /// An argument or a setting is wrong. Nothing was sent.
+    /// An argument or a setting is invalid. Nothing was sent.
     #[non_exhaustive]
     Configuration {
         /// What is wrong, and what would be right.
         message: String,
     },
-    /// The service could not be reached, or the connection broke before it had answered.
+    /// The server could not be reached, or the connection broke before the response.
     #[non_exhaustive]
     Network {
         /// What was being done.
@@ -45,123 +39,148 @@ pub enum Error {
         /// The cause.
         source: Source,
     },
-    /// No answer came in time.
+    /// A time limit expired.
     #[non_exhaustive]
     Timeout {
         /// What was being done.
         step: Step,
-        /// The setting that bounds it, as in `ClientBuilder`: `"timeout_token"`.
-        setting: &'static str,
-        /// What of the reply had arrived.
+        /// The limit that expired.
+        limit: TimeLimit,
+        /// The part of the reply that had arrived.
         partial: String,
+        /// What is likely to be the cause, if that is known.
+        source: Option<Source>,
     },
-    /// The service answered with an HTTP status other than success.
+    /// The server responded with an HTTP status other than success.
     #[non_exhaustive]
     Http {
         /// What was being done.
         step: Step,
         /// The status code.
         status: u16,
-        /// What the service says about it; empty if it says nothing.
+        /// The server's explanation; empty if it gives none.
         message: String,
-        /// How long it asks to be left alone (its `Retry-After` header).
+        /// The delay that the server requests in its `Retry-After` header.
         retry_after: Option<Duration>,
     },
-    /// The service wants a login first.
+    /// The server requires a login first.
     #[non_exhaustive]
     LoginRequired {
         /// What was being done.
         step: Step,
     },
-    /// The service reported an error in place of the reply or in the middle of it.
+    /// The server reported an error in place of the reply, or in the middle of it.
     #[non_exhaustive]
     Server {
-        /// What the service says.
+        /// The server's explanation.
         message: String,
         /// Its kind, such as `overloaded`, `validation` or `generation`, if it was named.
         error_type: Option<String>,
-        /// The HTTP status of the service behind the service, if it was named.
+        /// The HTTP status of the model's own server, if it was named.
         status: Option<u16>,
-        /// What of the reply had arrived. Newer servers may have sent a part of it twice, as
-        /// they try again on their own.
+        /// The part of the reply that had arrived. Newer servers retry by themselves, and may
+        /// have sent some of it twice.
         partial: String,
     },
     /// The reply ended without its final event: what arrived is not all of it.
     #[non_exhaustive]
     Incomplete {
-        /// What of the reply had arrived.
+        /// The part of the reply that had arrived.
         partial: String,
         /// The cause, if the connection broke.
         source: Option<Source>,
     },
-    /// The service answered something that the protocol does not have.
+    /// The server sent something that is not part of the protocol.
     #[non_exhaustive]
     Protocol {
         /// What was being done.
         step: Step,
-        /// What should have come.
+        /// What was expected.
         expected: &'static str,
-        /// The beginning of what came.
+        /// The beginning of what was found.
         found: String,
-        /// What of the reply had arrived.
+        /// The part of the reply that had arrived.
         partial: String,
     },
-    /// The reply was cancelled by a [`Canceller`](crate::Canceller).
+    /// A [`Canceller`](crate::Canceller) ended the wait.
     #[non_exhaustive]
     Cancelled {
-        /// What of the reply had arrived.
+        /// What was being done.
+        step: Step,
+        /// The part of the reply that had arrived.
         partial: String,
     },
 }
 
 impl Error {
-    pub(crate) fn configuration(message: &str) -> Box<Self> {
-        let message = message.to_owned();
-        Box::new(Error::Configuration { message })
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        Error::Configuration {
+            message: message.into(),
+        }
     }
 
-    pub(crate) fn timeout(step: Step, setting: &'static str) -> Box<Self> {
-        let partial = String::new();
-        Box::new(Error::Timeout {
+    pub(crate) fn network(step: Step, source: impl Into<Source>) -> Self {
+        Error::Network {
             step,
-            setting,
-            partial,
-        })
+            source: source.into(),
+        }
     }
 
-    pub(crate) fn server(
-        message: String,
-        error_type: Option<String>,
-        status: Option<u16>,
-    ) -> Box<Self> {
-        Box::new(Error::Server {
-            message: plain(&message),
-            error_type: error_type.map(|kind| plain(&kind)),
+    pub(crate) fn timeout(step: Step, limit: TimeLimit) -> Self {
+        Error::Timeout {
+            step,
+            limit,
+            partial: String::new(),
+            source: None,
+        }
+    }
+
+    pub(crate) fn server(message: &str, error_type: Option<&str>, status: Option<u16>) -> Self {
+        Error::Server {
+            message: sanitize(message),
+            error_type: error_type.map(sanitize),
             status,
             partial: String::new(),
-        })
+        }
     }
 
-    pub(crate) fn incomplete(source: Option<Source>) -> Box<Self> {
-        let partial = String::new();
-        Box::new(Error::Incomplete { partial, source })
+    pub(crate) fn incomplete(source: Option<Source>) -> Self {
+        Error::Incomplete {
+            partial: String::new(),
+            source,
+        }
     }
 
-    pub(crate) fn protocol(step: Step, expected: &'static str, found: String) -> Box<Self> {
-        let partial = String::new();
-        Box::new(Error::Protocol {
+    /// `found` is shown to people: only a sanitized excerpt of it is kept.
+    pub(crate) fn protocol(step: Step, expected: &'static str, found: &str) -> Self {
+        Error::Protocol {
             step,
             expected,
-            found,
-            partial,
-        })
+            found: sanitize(found),
+            partial: String::new(),
+        }
     }
 
-    /// Adds a hint to what the service says with one of these statuses.
-    pub(crate) fn with_hint(mut self: Box<Self>, statuses: &[u16], hint: &str) -> Box<Self> {
+    pub(crate) fn cancelled(step: Step) -> Self {
+        Error::Cancelled {
+            step,
+            partial: String::new(),
+        }
+    }
+
+    /// Adds the likely cause of a timeout.
+    pub(crate) fn with_source(mut self, cause: &'static str) -> Self {
+        if let Error::Timeout { source, .. } = &mut self {
+            *source = Some(cause.into());
+        }
+        self
+    }
+
+    /// Adds a hint to the server's explanation, if the status is one of these.
+    pub(crate) fn with_hint(mut self, statuses: &[u16], hint: &str) -> Self {
         if let Error::Http {
             status, message, ..
-        } = &mut *self
+        } = &mut self
             && statuses.contains(status)
         {
             message.push_str(hint);
@@ -169,13 +188,13 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_partial(mut self: Box<Self>, text: &str) -> Box<Self> {
-        match &mut *self {
+    pub(crate) fn with_partial(mut self, text: &str) -> Self {
+        match &mut self {
             Error::Timeout { partial, .. }
             | Error::Server { partial, .. }
             | Error::Incomplete { partial, .. }
             | Error::Protocol { partial, .. }
-            | Error::Cancelled { partial } => text.clone_into(partial),
+            | Error::Cancelled { partial, .. } => text.clone_into(partial),
             Error::Configuration { .. }
             | Error::Network { .. }
             | Error::Http { .. }
@@ -184,29 +203,28 @@ impl Error {
         self
     }
 
-    /// The step that failed, if it was one.
-    pub(crate) fn step(&self) -> Option<Step> {
+    /// The step that failed; `None` for [`Error::Configuration`], as nothing was done then.
+    pub fn step(&self) -> Option<Step> {
         match self {
+            Error::Configuration { .. } => None,
             Error::Network { step, .. }
             | Error::Timeout { step, .. }
             | Error::Http { step, .. }
             | Error::LoginRequired { step }
-            | Error::Protocol { step, .. } => Some(*step),
-            Error::Configuration { .. }
-            | Error::Server { .. }
-            | Error::Incomplete { .. }
-            | Error::Cancelled { .. } => None,
+            | Error::Protocol { step, .. }
+            | Error::Cancelled { step, .. } => Some(*step),
+            Error::Server { .. } | Error::Incomplete { .. } => Some(Step::Message),
         }
     }
 
-    /// What of the reply had arrived before the error; `None` if nothing had.
+    /// The part of the reply that had arrived before the error; `None` if nothing had.
     pub fn partial(&self) -> Option<&str> {
         match self {
             Error::Timeout { partial, .. }
             | Error::Server { partial, .. }
             | Error::Incomplete { partial, .. }
             | Error::Protocol { partial, .. }
-            | Error::Cancelled { partial } => {
+            | Error::Cancelled { partial, .. } => {
                 Some(partial.as_str()).filter(|text| !text.is_empty())
             }
             Error::Configuration { .. }
@@ -216,19 +234,20 @@ impl Error {
         }
     }
 
-    /// Whether the same thing may go better later: the service was not reached, did not answer
-    /// in time, was overloaded, or the reply broke off. Never for what is wrong with the request
-    /// itself.
+    /// Whether retrying may succeed: the server was not reached, did not respond in time, was
+    /// overloaded, or the reply was cut short. Never for what is wrong with the request itself.
     ///
-    /// Nothing is tried again by this crate. A message that failed may have been taken all the
-    /// same; [`Conversation::retry`](crate::Conversation::retry) replaces it where it was.
+    /// The server may have accepted a message that failed;
+    /// [`Conversation::retry`](crate::Conversation::retry) replaces it in that case.
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::Network { .. } | Error::Timeout { .. } | Error::Incomplete { .. } => true,
-            Error::Http { status, .. } => is_passing(*status),
+            Error::Http {
+                status, message, ..
+            } => is_transient(*status) && !is_lasting_limit(message),
             Error::Server {
                 error_type, status, ..
-            } => error_type.as_deref() != Some("validation") && status.is_none_or(is_passing),
+            } => error_type.as_deref() != Some("validation") && status.is_none_or(is_transient),
             Error::Configuration { .. }
             | Error::LoginRequired { .. }
             | Error::Protocol { .. }
@@ -236,7 +255,7 @@ impl Error {
         }
     }
 
-    /// How long the service asks to be left alone, if it does.
+    /// The delay that the server requests before the next try, if it does.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Error::Http { retry_after, .. } => *retry_after,
@@ -245,16 +264,25 @@ impl Error {
     }
 }
 
-/// Statuses that speak of the moment, and not of the request.
-pub(crate) fn is_passing(status: u16) -> bool {
+/// HTTP statuses that describe the moment, and not the request.
+pub(crate) fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 502 | 503 | 504)
+}
+
+/// Whether a 429 is about a limit that waiting does not lift: on the messages of a conversation,
+/// or on the number of conversations.
+pub(crate) fn is_lasting_limit(message: &str) -> bool {
+    message.starts_with("This conversation has more than")
+        || message.starts_with("You have reached the maximum number of conversations")
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Error::Network { source, .. } => Some(source.as_ref()),
-            Error::Incomplete { source, .. } => Some(source.as_deref()?),
+            Error::Timeout { source, .. } | Error::Incomplete { source, .. } => {
+                Some(source.as_deref()?)
+            }
             _ => None,
         }
     }
@@ -265,55 +293,55 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_may_pass_is_worth_another_try() {
-        let http = |status| Error::Http {
+    fn only_transient_errors_are_retryable() {
+        let http = |status, message: &str| Error::Http {
             step: Step::Message,
             status,
-            message: String::new(),
+            message: message.to_owned(),
             retry_after: None,
         };
-        let server = |kind: Option<&str>, status| {
-            Error::server(String::new(), kind.map(str::to_owned), status)
-        };
         for error in [
-            Box::new(http(429)),
-            Box::new(http(503)),
-            server(Some("overloaded"), None),
-            server(None, None),
-            server(None, Some(503)),
+            http(429, "Too many requests."),
+            http(503, ""),
+            Error::server("", Some("overloaded"), None),
+            Error::server("", None, None),
+            Error::server("", None, Some(503)),
             Error::incomplete(None),
-            Error::timeout(Step::Create, "timeout_token"),
+            Error::timeout(Step::Create, TimeLimit::Token),
         ] {
             assert!(error.is_retryable(), "{error}");
         }
         for error in [
-            Box::new(http(404)),
-            Box::new(http(500)),
-            server(Some("validation"), None),
-            server(None, Some(400)),
+            http(404, ""),
+            http(500, ""),
+            http(
+                429,
+                "This conversation has more than 4 messages. Start a new one.",
+            ),
+            http(
+                429,
+                "You have reached the maximum number of conversations. Delete some to continue.",
+            ),
+            Error::server("", Some("validation"), None),
+            Error::server("", None, Some(400)),
             Error::configuration("x"),
-            Box::new(Error::LoginRequired { step: Step::Create }),
+            Error::LoginRequired { step: Step::Create },
         ] {
             assert!(!error.is_retryable(), "{error}");
         }
     }
 
     #[test]
-    fn debug_says_what_display_says_and_the_causes() {
+    fn debug_is_display_followed_by_the_causes() {
         let cause = std::io::Error::other("first\nlast");
-        let error = Error::Network {
-            step: Step::Create,
-            source: Error::incomplete(Some(Box::new(cause))),
-        };
+        let error = Error::network(
+            Step::Create,
+            Box::new(Error::incomplete(Some(Box::new(cause)))) as Source,
+        );
         assert_eq!(
             format!("{error:?}"),
-            "the service was not reached while creating the conversation: \
-             the reply broke off before its end: first last"
+            "could not reach the server while creating the conversation: \
+             the reply was cut short: first last"
         );
-    }
-
-    #[test]
-    fn an_error_is_no_larger_than_what_it_travels_with() {
-        assert!(size_of::<Error>() <= 104, "{}", size_of::<Error>());
     }
 }

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// One exchange with the service, as an observer sees it.
+/// One exchange with the server, as an observer sees it.
 ///
 /// It names neither the host nor a header, so that no credential is in it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Exchange<'a> {
-    /// `GET`, `POST` or `DELETE`.
+    /// `GET`, `POST`, `PATCH` or `DELETE`.
     pub method: &'a str,
-    /// The path below the service's address.
+    /// The path below the server's address.
     pub path: &'a str,
-    /// The status of the answer, or why there is none.
+    /// The status of the response, or why there is none.
     pub outcome: std::result::Result<u16, &'a Error>,
-    /// From the request to the headers of the answer.
+    /// From the request to its response: to the head of a reply, to the end of any other.
     pub elapsed: Duration,
 }
 

@@ -1,15 +1,15 @@
-//! A blocking client for the chat protocol that H2O.ai's service spoke in 2023, and that
-//! self-hosted [chat-ui](https://github.com/huggingface/chat-ui) servers speak today: v0.3 to the
-//! latest. A question goes in, the answer comes out token by token, as a plain iterator.
+//! A blocking client for the chat protocol of H2O.ai's server of 2023, which self-hosted
+//! [chat-ui](https://github.com/huggingface/chat-ui) servers speak today: v0.3 to the latest. You
+//! send a prompt and iterate over the reply's tokens.
 //!
 //! ```no_run
 //! use std::io::{Write, stdout};
 //!
-//! use h2ogpt::{Client, Message};
+//! use h2ogpt::Client;
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let client = Client::new("http://localhost:3000")?;
-//!     for token in client.generate(&[Message::user("What is a monad?")])? {
+//!     for token in client.generate("What is a monad?")? {
 //!         print!("{}", token?);
 //!         stdout().flush()?;
 //!     }
@@ -18,39 +18,36 @@
 //! }
 //! ```
 //!
-//! [`Client::generate`] asks one question, in a conversation of its own that is deleted afterwards.
-//! The first model that the service lists answers; [`Client::builder`] chooses another one, and
-//! everything else that can be chosen: [`Parameters`], a system prompt, a session that is logged
-//! in. Which version of the protocol a server speaks is learned from its answers.
+//! [`Client::generate`] sends one prompt, in a conversation of its own that is deleted afterwards.
+//! The server's default model replies; [`Client::builder`] chooses another one, and everything
+//! else that can be configured: [`Parameters`], a system prompt, a session that is logged in. The
+//! client learns the server's version from its responses.
 //!
 //! # Several turns
 //!
-//! A [`Conversation`] lives on the service, which keeps its history:
+//! A [`Conversation`] lives on the server, which stores its history:
 //!
 //! ```no_run
 //! let client = h2ogpt::Client::new("http://localhost:3000")?;
 //! let mut conversation = client.conversation()?;
 //! for prompt in ["Name a prime number.", "And the next one?"] {
-//!     for token in conversation.send(prompt)? {
-//!         print!("{}", token?);
-//!     }
-//!     println!();
+//!     println!("{}", conversation.send(prompt)?.into_text()?);
 //! }
-//! conversation.close()?; // or drop it: that deletes it too, but says nothing
+//! conversation.close()?; // dropping it also deletes it, but ignores errors
 //! # Ok::<(), h2ogpt::Error>(())
 //! ```
 //!
-//! [`send_with`](Conversation::send_with) takes parameters for one message.
-//! [`web_search`](Conversation::web_search) lets the service search first, and [`Reply::events`]
-//! tells of it. [`retry`](Conversation::retry) asks for another reply to the last message.
-//! [`keep`](Conversation::keep) leaves the conversation on the service, and
-//! [`Client::resume`] goes on with it.
+//! A text is a prompt; a [`Prompt`] can have more: parameters, a web search, files, a choice of
+//! tools. [`Reply::events`] reports the progress of searches and tools, and
+//! [`Reply::ignored`] what this server does not do. [`retry`](Conversation::retry) asks for another
+//! reply to the last message. [`keep`](Conversation::keep) leaves the conversation on the server,
+//! [`Client::resume`] continues it, and [`Client::conversations`] lists what is there.
 //!
 //! # Errors
 //!
-//! A [`Reply`] is lazy: the message is sent by its first `next`, and what goes wrong from then on
-//! is its last item. `None` means that the service has said that the reply is complete. One that
-//! breaks off is [`Error::Incomplete`], never a silent end.
+//! [`send`](Conversation::send) sends at once, and fails if the server refuses the message. What
+//! goes wrong later is the last item of the [`Reply`]. `None` means that the server has said that
+//! the reply is complete. A reply that is cut short is [`Error::Incomplete`], never a silent end.
 //!
 //! ```no_run
 //! use std::thread::sleep;
@@ -58,20 +55,21 @@
 //! use h2ogpt::{Conversation, Error};
 //!
 //! fn ask(conversation: &mut Conversation, prompt: &str) -> Result<String, Error> {
-//!     let error = match conversation.send(prompt)?.collect() {
+//!     let sent = conversation.send(prompt);
+//!     let error = match sent.and_then(|reply| reply.into_text()) {
 //!         Ok(text) => return Ok(text),
 //!         Err(error) => error,
 //!     };
 //!     match &error {
-//!         // Too many at once. The message is not in the history.
+//!         // Too many requests. The message is not in the history.
 //!         Error::Http { retry_after: Some(wait), .. } if wait.as_secs() < 60 => {
 //!             sleep(*wait);
-//!             conversation.send(prompt)?.collect()
+//!             conversation.send(prompt)?.into_text()
 //!         }
-//!         // The answer broke off: another one, in its place.
+//!         // The reply was cut short; ask for a replacement.
 //!         Error::Incomplete { partial, .. } => {
-//!             eprintln!("once more, there was only: {partial}");
-//!             conversation.retry()?.collect()
+//!             eprintln!("trying again, there was only: {partial}");
+//!             conversation.retry()?.into_text()
 //!         }
 //!         _ => Err(error),
 //!     }
@@ -81,103 +79,89 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! Nothing is tried again unless you do it. [`Error::is_retryable`] says whether that is of any
-//! use, [`Error::partial`] returns what had arrived, whatever happened then, and [`Step`] names
-//! what was being done.
+//! The crate never sends a message again that the server may have looked at.
+//! [`ClientBuilder::retries`] lets it retry what the server refuses for the moment.
+//! [`Error::is_retryable`] says whether retrying may succeed, [`Error::partial`] returns the part of
+//! the reply that had arrived, and [`Error::step`] what was being done.
 //!
-//! An error is displayed as one line, fit for a user. Its cause is not in that line, but in
-//! [`source`](std::error::Error::source). The `Debug` form, `{error:?}`, is the line with all causes:
-//! what a `main` prints that returns the error.
+//! `Display` is one line for a user. The cause is not in that line, but in
+//! [`source`](std::error::Error::source). `Debug`, which a `main` that returns the error prints, is
+//! the line followed by all causes.
 //!
-//! # Cancelling
+//! # Time and cancelling
 //!
-//! A [`Canceller`] ends a reply from any other thread, at once, even while it waits for the first
-//! token. The conversation goes on.
+//! Whatever a server or a network does, the client returns. Four settings limit every wait:
+//! [`timeout_connect`](ClientBuilder::timeout_connect) (10 s by default),
+//! [`timeout_token`](ClientBuilder::timeout_token) (120 s), which starts anew for each token,
+//! [`timeout_reply`](ClientBuilder::timeout_reply) (an hour) and
+//! [`timeout_delete`](ClientBuilder::timeout_delete) (5 s). [`Error::Timeout`] names the limit that
+//! expired. A model on a slow machine may need more than 120 s for its first token.
+//!
+//! [`Client::until`] sets a point in time by which everything ends but the deletion. A
+//! [`Canceller`] ends every wait from another thread, within 0.1 s:
 //!
 //! ```no_run
 //! use std::thread;
 //! use std::time::Duration;
 //!
-//! use h2ogpt::{Client, Error};
+//! use h2ogpt::{Canceller, Client, Error};
 //!
-//! let client = Client::new("http://localhost:3000")?;
-//! let mut conversation = client.conversation()?;
-//!
-//! let reply = conversation.send("Count to a million.")?;
-//! let canceller = reply.canceller();
+//! let canceller = Canceller::new();
+//! let client = Client::new("http://localhost:3000")?.cancelled_by(&canceller);
 //! thread::spawn(move || {
 //!     thread::sleep(Duration::from_secs(5)); // or wait for Ctrl-C, a button, a channel
 //!     canceller.cancel();
 //! });
-//! match reply.collect::<Result<String, Error>>() {
+//! match client.generate("Count to a million.").and_then(|reply| reply.into_text()) {
 //!     Err(Error::Cancelled { partial, .. }) => println!("until then: {partial}"),
-//!     other => println!("{}", other?),
+//!     text => println!("{}", text?),
 //! }
-//!
-//! let text: String = conversation.send("To three will do.")?.collect::<Result<_, _>>()?;
 //! # Ok::<(), Error>(())
 //! ```
 //!
 //! On the thread that reads, it is enough to stop reading: dropping a reply closes its connection
-//! and asks the service to stop.
+//! and asks the server to stop.
 //!
-//! # Time
-//!
-//! Whatever a server or a network does, the client comes back. Four settings bound every wait:
-//! [`timeout_connect`](ClientBuilder::timeout_connect) (10 s by default),
-//! [`timeout_token`](ClientBuilder::timeout_token) (120 s), which is granted anew for each token,
-//! [`timeout_reply`](ClientBuilder::timeout_reply) (an hour) and
-//! [`timeout_delete`](ClientBuilder::timeout_delete) (5 s). [`Error::Timeout`] names the one that
-//! was up. A model on a slow machine may need more than 120 s for its first token.
-//!
-//! While a reply is read, one more thread wakes now and then to see whether its time is up. It
-//! ends with the reply.
+//! Each request is made on a short-lived thread, and a watchdog thread enforces the limits while
+//! replies are read. If the system has no thread to spare, requests fail, except those that delete.
 //!
 //! # What `Drop` does, and what it cannot do
 //!
-//! Dropping a [`Conversation`] deletes it on the service, whichever way its scope is left: at its
-//! end, by `return` or `?`, by a panic that unwinds. So does dropping the reply of
-//! [`Client::generate`]. That is one request, which may take `timeout_delete`; a reply that is not
-//! complete is stopped before, which may take half a second more. If it fails, nobody hears of it:
-//! [`close`](Conversation::close) returns the error.
+//! Dropping a [`Conversation`] deletes it on the server, however its scope is left: at its end, by
+//! `return` or `?`, by a panic that unwinds. So does dropping the reply of [`Client::generate`].
+//! That is one request, which takes at most `timeout_delete`; a reply that is not complete is
+//! stopped before, which takes at most half a second. Errors are ignored;
+//! [`close`](Conversation::close) returns them.
 //!
-//! Where `Drop` does not run, the conversation stays on the service: after
-//! [`std::process::exit`], an abort, a signal, or on a thread that is still at work when `main`
+//! Where `Drop` does not run, the conversation remains on the server: after
+//! [`std::process::exit`], an abort, a signal, or on a thread that is still running when `main`
 //! returns. So let `main` return an [`ExitCode`](std::process::ExitCode), keep `panic = "unwind"`,
-//! wait for threads, and handle Ctrl-C by cancelling the reply.
+//! wait for threads, and handle signals by cancelling.
 //!
 //! # Threads
 //!
-//! A [`Client`] can be shared, and is cheap to clone: clones have one session, and connections that
-//! are kept alive. Each thread has conversations of its own.
+//! A [`Client`] is cheap to clone and safe to share between threads: clones share one session and
+//! its kept-alive connections. Each thread has conversations of its own. On a single thread, the
+//! replies of several conversations are generated at the same time if all prompts are sent first.
 //!
 //! ```no_run
-//! use std::thread;
+//! use h2ogpt::Client;
 //!
-//! use h2ogpt::{Client, Error, Message};
-//!
-//! fn answer(client: &Client, question: &str) -> Result<String, Error> {
-//!     client.generate(&[Message::user(question)])?.collect()
+//! let client = Client::new("http://localhost:3000")?;
+//! let questions = ["What is a monad?", "What is a nomad?"];
+//! let replies = questions.map(|question| client.generate(question));
+//! for reply in replies {
+//!     println!("{}", reply?.into_text()?);
 //! }
-//!
-//! let client = &Client::new("http://localhost:3000")?;
-//! thread::scope(|threads| {
-//!     for question in ["What is a monad?", "What is a nomad?"] {
-//!         threads.spawn(move || match answer(client, question) {
-//!             Ok(text) => println!("{text}"),
-//!             Err(error) => eprintln!("{question} {error}"),
-//!         });
-//!     }
-//! }); // waits for them
-//! # Ok::<(), Error>(())
+//! # Ok::<(), h2ogpt::Error>(())
 //! ```
 //!
 //! In an async program, read a reply in a task that may block, such as tokio's `spawn_blocking`.
 //!
 //! # Proxies and TLS
 //!
-//! The proxy of the environment is used, unless another one or none is asked for. Certificates of
-//! your own are trusted besides the default ones.
+//! The proxy of the environment is used, unless another one or none is configured. Certificates of
+//! your own are trusted in addition to the default ones.
 //!
 //! ```
 //! use h2ogpt::Client;
@@ -202,62 +186,57 @@
 //!
 //! | feature | TLS | trusted by default | size of `ask` |
 //! |---|---|---|---:|
-//! | `rustls` (default) | in Rust | Mozilla's root certificates | 1.8 MB |
-//! | `native-tls` | the system's library | the system's root certificates | 0.8 MB |
-//! | `platform-verifier` | in Rust | what the operating system's verifier says | 1.8 MB |
-//! | none of them (`default-features = false`) | none, http only | | 0.7 MB |
+//! | `rustls` (default) | in Rust | Mozilla's root certificates | 1.9 MB |
+//! | `native-tls` | the system's library | the system's root certificates | 0.9 MB |
+//! | `platform-verifier` | in Rust | what the operating system's verifier says | 2.0 MB |
+//! | none of them (`default-features = false`) | none, http only | | 0.9 MB |
 //!
-//! `ask` is the first program above with a choice of service and model, built for a small size on
+//! `ask` is the first program above with a choice of server and model, built for a small size on
 //! x86-64 Linux. Most of it is ureq, TLS and the standard library. If both `rustls` and
-//! `native-tls` are on, `rustls` is used. Proxies are always there.
+//! `native-tls` are on, `rustls` is used. Proxies are always available.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 
-mod agents;
+mod attachment;
 mod builder;
 mod canceller;
 mod client;
 mod conversation;
-mod cookies;
+mod conversations;
 mod error;
-mod events;
 mod exchange;
 mod http;
-mod interrupt;
-mod message;
+mod ignored;
 mod model;
-mod origin;
 mod parameters;
-mod plain;
+mod prompt;
 mod protocol;
-mod proxy;
 mod reply;
-mod response;
-mod role;
-mod send;
+mod sanitize;
 mod session;
-mod timeouts;
-mod tls;
-mod turn;
+mod stored;
 
+pub use attachment::Attachment;
 pub use builder::ClientBuilder;
 pub use canceller::Canceller;
 pub use client::Client;
 pub use conversation::Conversation;
-pub use error::{Error, Result, Step};
-pub use events::Events;
+pub use conversations::Conversations;
+pub use error::{Error, Result, Step, TimeLimit};
 pub use exchange::Exchange;
-pub use message::{Message, format_prompt};
+pub use http::base_url::DEFAULT_URL;
+pub use ignored::Ignored;
 pub use model::{DEFAULT_MODEL, Model};
-pub use origin::DEFAULT_URL;
 pub use parameters::Parameters;
-pub use protocol::event::Event;
+pub use prompt::{Message, Prompt, Role, format_prompt};
+pub use protocol::event::{Event, Question, Reasoning, StreamedFile};
 pub use protocol::finish_reason::FinishReason;
-pub use protocol::tokens::{Tokens, tokens};
+pub use protocol::tokens::Tokens;
+pub use protocol::tool_update::ToolUpdate;
 pub use protocol::web_search::{Source, WebSearch};
-pub use reply::Reply;
-pub use role::Role;
+pub use reply::{Events, Reply};
+pub use stored::{ConversationInfo, StoredFile, StoredMessage, ToolServer};
 
 /// The programs of the README compile.
 #[cfg(doctest)]

@@ -1,4 +1,4 @@
-//! The generation parameters and their bounds.
+//! The generation parameters.
 
 mod bound;
 
@@ -6,23 +6,29 @@ use serde_json::{Number, Value};
 
 use bound::Bound;
 
-use crate::error::{Error, Fallible};
+use crate::error::{Error, Result};
 
-/// Those of the 2023 service, in one text, which is smaller than a table.
-const DEFAULTS: &str = "temperature=0.4 truncate=2048 max_new_tokens=1024 do_sample=true \
-                        repetition_penalty=1.2 return_full_text=false";
+/// Those of the server of 2023, in JSON.
+const DEFAULTS: [(&str, &str); 6] = [
+    ("temperature", "0.4"),
+    ("truncate", "2048"),
+    ("max_new_tokens", "1024"),
+    ("do_sample", "true"),
+    ("repetition_penalty", "1.2"),
+    ("return_full_text", "false"),
+];
 
-/// How the model is to generate: what is set here replaces or joins the defaults.
+/// How the model generates the reply: what is set here replaces or joins the defaults.
 ///
-/// The defaults are those of the 2023 service: `temperature` 0.4, `truncate` 2048,
+/// The defaults are those of the server of 2023: `temperature` 0.4, `truncate` 2048,
 /// `max_new_tokens` 1024, `do_sample` true, `repetition_penalty` 1.2, `return_full_text` false.
-/// Parameters of one message win over those of the client.
+/// The parameters of one message win over those of the client.
 ///
-/// They are a matter of the 2023 dialect (chat-ui v0.3 to v0.6, in front of
-/// text-generation-inference). Later servers decide them themselves and take none.
+/// Only chat-ui v0.3 to v0.6, in front of text-generation-inference, uses them. Later servers
+/// ignore them, which [`Reply::ignored`](crate::Reply::ignored) reports.
 ///
-/// A value out of bounds is refused before anything is sent: by
-/// [`ClientBuilder::build`](crate::ClientBuilder::build) or by the message that carries it.
+/// A value out of bounds is rejected before anything is sent: by
+/// [`ClientBuilder::build`](crate::ClientBuilder::build), or by sending the message that has it.
 ///
 /// ```
 /// use h2ogpt::Parameters;
@@ -35,8 +41,12 @@ const DEFAULTS: &str = "temperature=0.4 truncate=2048 max_new_tokens=1024 do_sam
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parameters {
     /// Each name once, in the order in which they were first set.
-    values: Vec<(String, Value)>,
+    values: Vec<(String, Encoded)>,
 }
+
+/// A value in JSON, or why it is invalid. Programs that set no parameter do without the code that
+/// writes any value, which is 10 kB.
+type Encoded = std::result::Result<String, String>;
 
 impl Parameters {
     /// No parameter set: the defaults apply.
@@ -44,17 +54,17 @@ impl Parameters {
         Self::default()
     }
 
-    /// Randomness of the choice of tokens, above 0; default 0.4.
+    /// Randomness of the choice of tokens, above 0; 0.4 by default.
     pub fn temperature(self, value: f64) -> Self {
         self.number("temperature", value)
     }
 
-    /// How much repetition is punished, above 0, where 1 is not at all; default 1.2.
+    /// How much repetition is penalized, above 0, where 1 is not at all; 1.2 by default.
     pub fn repetition_penalty(self, value: f64) -> Self {
         self.number("repetition_penalty", value)
     }
 
-    /// Choose among this many most probable tokens, at least 1; not limited by default.
+    /// Choose among this many most probable tokens, at least 1; unlimited by default.
     pub fn top_k(self, value: u32) -> Self {
         self.set("top_k", value)
     }
@@ -70,17 +80,17 @@ impl Parameters {
         self.number("typical_p", value)
     }
 
-    /// Longest reply in tokens, at least 1; default 1024.
+    /// Longest reply in tokens, at least 1; 1024 by default.
     pub fn max_new_tokens(self, value: u32) -> Self {
         self.set("max_new_tokens", value)
     }
 
-    /// How many tokens of the prompt are used, counted from its end, at least 1; default 2048.
+    /// How many tokens of the prompt are used, counted from its end, at least 1; 2048 by default.
     pub fn truncate(self, value: u32) -> Self {
         self.set("truncate", value)
     }
 
-    /// Texts that end the reply when the model writes one of them; none by default.
+    /// Strings that end the reply when the model writes one of them; none by default.
     pub fn stop<S: Into<String>>(self, texts: impl IntoIterator<Item = S>) -> Self {
         let texts = texts.into_iter().map(|text| Value::String(text.into()));
         self.set("stop", Value::Array(texts.collect()))
@@ -91,24 +101,31 @@ impl Parameters {
         self.set("seed", value)
     }
 
-    /// Whether tokens are sampled, or else always the most probable one is taken; default true.
+    /// Whether tokens are sampled, instead of always choosing the most probable one; true by default.
     pub fn do_sample(self, value: bool) -> Self {
         self.set("do_sample", value)
     }
 
-    /// Whether the prompt is repeated in front of the reply; default false.
+    /// Whether the prompt is repeated in front of the reply; false by default.
     pub fn return_full_text(self, value: bool) -> Self {
         self.set("return_full_text", value)
     }
 
     /// Any other parameter, or a known one as JSON. The server ignores names that it does not
-    /// know. `null` takes a default out, so that the server's own applies.
+    /// know. `null` removes a default, so that the server's own applies.
     pub fn set(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.put(name.into(), value.into());
+        let (name, value) = (name.into(), value.into());
+        let bound = Bound::of(&name);
+        let encoded = if value.is_null() || bound.accepts(&value) {
+            Ok(value.to_string())
+        } else {
+            Err(format!("parameter {name} must be {bound}, not {value}"))
+        };
+        self.put(name, encoded);
         self
     }
 
-    fn put(&mut self, name: String, value: Value) {
+    fn put(&mut self, name: String, value: Encoded) {
         match self.values.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = value,
             None => self.values.push((name, value)),
@@ -118,67 +135,54 @@ impl Parameters {
     fn number(self, name: &str, value: f64) -> Self {
         match Number::from_f64(value) {
             Some(number) => self.set(name, number),
-            // JSON has no such number. Its name is kept, for `encode` to refuse.
+            // JSON has no such number. Its name is kept, to be rejected.
             None => self.set(name, value.to_string()),
         }
     }
 
-    /// As they are sent. Refuses values that the server would refuse, while nothing is sent yet.
-    pub(crate) fn encode(&self) -> Fallible<Encoded> {
-        let mut encoded = Encoded::default();
-        for (name, value) in &self.values {
-            let bound = Bound::of(name);
-            if !value.is_null() && !bound.admits(value) {
-                return Err(Error::configuration(&format!(
-                    "parameter {name} must be {bound}, not {value}"
-                )));
-            }
-            encoded.put(name, &value.to_string());
+    /// Rejects values that the server would reject.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self
+            .values
+            .iter()
+            .find_map(|(_, value)| value.as_ref().err())
+        {
+            Some(why) => Err(Error::configuration(why.as_str())),
+            None => Ok(()),
         }
-        Ok(encoded)
     }
-}
 
-/// Names and values in JSON, so that programs that set none do without the code that writes any
-/// value.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Encoded {
-    values: Vec<(String, String)>,
-}
-
-impl Encoded {
-    /// The defaults, overlaid by these parameters.
-    pub(crate) fn over_defaults(&self) -> Encoded {
-        let mut all = Encoded::default();
-        for (name, json) in DEFAULTS.split(' ').filter_map(|set| set.split_once('=')) {
-            all.put(name, json);
+    /// The defaults of the server of 2023, with these parameters over them.
+    pub(crate) fn over_defaults(&self) -> Parameters {
+        let mut all = Parameters::new();
+        for (name, json) in DEFAULTS {
+            all.put(name.to_owned(), Ok(json.to_owned()));
         }
         all.overlay(self);
         all
     }
 
     /// Sets all of `later`.
-    pub(crate) fn overlay(&mut self, later: &Encoded) {
-        for (name, json) in &later.values {
-            self.put(name, json);
+    pub(crate) fn overlay(&mut self, later: &Parameters) {
+        for (name, value) in &later.values {
+            self.put(name.clone(), value.clone());
         }
     }
 
-    fn put(&mut self, name: &str, json: &str) {
-        match self.values.iter_mut().find(|(known, _)| known == name) {
-            Some((_, known)) => json.clone_into(known),
-            None => self.values.push((name.to_owned(), json.to_owned())),
-        }
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty()
     }
 
-    /// The names and values to be sent.
+    /// The names and values in JSON that are to be sent.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let set = self.values.iter().filter(|(_, json)| json != "null");
-        set.map(|(name, json)| (name.as_str(), json.as_str()))
+        self.values.iter().filter_map(|(name, value)| match value {
+            Ok(json) if json != "null" => Some((name.as_str(), json.as_str())),
+            _ => None,
+        })
     }
 
-    /// Whether something is said about a parameter, be it that it is not to be sent.
-    pub(crate) fn names(&self, name: &str) -> bool {
+    /// Whether `name` was set, even to `null`.
+    pub(crate) fn is_set(&self, name: &str) -> bool {
         self.values.iter().any(|(known, _)| known == name)
     }
 }
@@ -188,11 +192,11 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn refused(parameters: Parameters) -> String {
-        parameters.encode().unwrap_err().to_string()
+    fn rejected(parameters: &Parameters) -> String {
+        parameters.check().unwrap_err().to_string()
     }
 
-    fn sent(parameters: &Encoded) -> Value {
+    fn sent(parameters: &Parameters) -> Value {
         let read = |json| serde_json::from_str::<Value>(json).unwrap();
         parameters
             .iter()
@@ -201,16 +205,16 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_2023_service() {
+    fn the_defaults_are_those_of_the_2023_server() {
         assert_eq!(
-            sent(&Encoded::default().over_defaults()),
+            sent(&Parameters::new().over_defaults()),
             json!({"temperature": 0.4, "truncate": 2048, "max_new_tokens": 1024,
                 "do_sample": true, "repetition_penalty": 1.2, "return_full_text": false})
         );
     }
 
     #[test]
-    fn what_is_set_later_wins_and_null_takes_out() {
+    fn what_is_set_later_wins_and_null_removes() {
         let client = Parameters::new()
             .temperature(0.9)
             .seed(u64::MAX)
@@ -218,8 +222,8 @@ mod tests {
         let message = Parameters::new()
             .temperature(1.5)
             .set("truncate", Value::Null);
-        let mut merged = client.encode().unwrap().over_defaults();
-        merged.overlay(&message.encode().unwrap());
+        let mut merged = client.over_defaults();
+        merged.overlay(&message);
         let merged = sent(&merged);
         assert_eq!(merged["temperature"], 1.5);
         assert_eq!(merged["seed"], u64::MAX);
@@ -228,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn values_out_of_bounds_are_refused_by_name() {
+    fn values_out_of_bounds_are_rejected_by_name() {
         let new = Parameters::new;
         for parameters in [
             new().temperature(0.0),
@@ -248,13 +252,19 @@ mod tests {
             new().set("max_new_tokens", 1.5),
         ] {
             let name = parameters.values[0].0.clone();
-            let message = refused(parameters);
+            let message = rejected(&parameters);
             assert!(message.contains(&name), "{message}");
         }
         assert_eq!(
-            refused(new().top_p(1.0)),
+            rejected(&new().top_p(1.0)),
             "parameter top_p must be a number between 0 and 1, both exclusive, not 1.0"
         );
+    }
+
+    #[test]
+    fn a_later_value_replaces_an_invalid_one() {
+        let parameters = Parameters::new().top_p(2.0).top_p(0.5);
+        parameters.check().unwrap();
     }
 
     #[test]
@@ -273,6 +283,6 @@ mod tests {
             .return_full_text(true)
             .set("temperature", 1)
             .set("whatever", -1);
-        parameters.encode().unwrap();
+        parameters.check().unwrap();
     }
 }

@@ -1,67 +1,74 @@
-//! The reply to a message: sent when it is first read, and then token by token.
+//! The reply to a message, token by token.
 
+mod pick_up;
+
+use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
-use std::time::Instant;
+
+use uuid::Uuid;
 
 use crate::canceller::Canceller;
-use crate::conversation::Conversation;
-use crate::error::{Error, Fallible, Result, Step};
-use crate::interrupt::{Cause, Interrupt};
-use crate::protocol::dialect::Dialect;
-use crate::protocol::event::{Piece, next_token};
+use crate::conversation::{Conversation, Posted, ReplyEnd, WebSearcher};
+use crate::error::{Error, Result, Step};
+use crate::http::Opened;
+use crate::http::response::Stream;
+use crate::http::watchdog::{Cause, Watch};
+use crate::ignored::Ignored;
+use crate::parameters::Parameters;
+use crate::protocol::event::{Event, StreamItem};
 use crate::protocol::finish_reason::FinishReason;
-use crate::protocol::request::Message;
-use crate::protocol::search::Search;
+use crate::protocol::message::OutgoingMessage;
 use crate::protocol::tokens::Tokens;
-use crate::response::{Stream, interrupted};
-use crate::turn::{BeginSearch, Stage};
+use pick_up::PickUps;
 
 /// The reply to one message, token by token, as it arrives.
 ///
-/// Like any iterator it does nothing until it is read: the message is sent by the first `next`.
-/// Each `next` waits for the next token, at most `timeout_token`; all of them together take
-/// `timeout_reply` at most. Tokens come out exactly as the service sent them, but for empty ones,
+/// Each `next` waits for the next token, for at most `timeout_token`; all of them together take at
+/// most `timeout_reply`. Tokens come out exactly as the server sent them, except for empty ones,
 /// and none is held back. An error is the last item. `None` means that the reply is complete: the
-/// service has said so.
+/// server has said so.
 ///
 /// It borrows its conversation, so that nothing else can be sent before it is dropped. Dropping
-/// it before its end closes the connection and asks the service to stop.
+/// it before its end closes the connection and asks the server to stop, which takes at most half a
+/// second.
 ///
-/// What a model thinks within its text (`<think>...</think>`) is part of the text, as the service
-/// sends it; what a service reports apart from the text comes out of [`events`](Reply::events).
+/// What a model thinks within its text (`<think>...</think>`) is part of the text, as the server
+/// sends it; what a server reports apart from the text comes out of [`events`](Reply::events).
 ///
 /// Implements the message step and the stream of the protocol.
-#[must_use = "the message is sent when its reply is read"]
+#[must_use = "a reply that is dropped is stopped"]
 pub struct Reply<'c> {
     // In this order: what is being read is dropped before its conversation is deleted.
     state: State,
-    message: Box<Message>,
-    /// How to ask for the web search that may have to come first.
-    pub(crate) search: Option<BeginSearch>,
+    /// What is handed out before anything else is read: the progress of a web search, and an event
+    /// that came after a token that was ready.
+    queued: VecDeque<Event>,
+    ignored: Vec<Ignored>,
+    message: Box<OutgoingMessage>,
+    has_yielded: bool,
+    /// Whether it was asked for again, as a stop for another reply had hit it.
+    is_second: bool,
+    /// The id of the server's log of the reply; `None` for the newest one.
+    generation_id: Option<Uuid>,
+    pick_ups: PickUps,
+    /// Why the connection broke, for the next `next` to pick the reply up.
+    broken: Option<Error>,
+    watch: Arc<Watch>,
     conversation: Owner<'c>,
-    interrupt: Arc<Interrupt>,
 }
 
 enum State {
-    Unsent,
-    Searching(Box<dyn Search>),
     Reading(Box<Tokens<Stream>>),
-    Ended {
-        text: String,
-        finish_reason: Option<FinishReason>,
-    },
+    /// An error that was found by [`Reply::ready`], for the next `next`.
+    Failed(Error, Ended),
+    Ended(Ended),
 }
 
-/// How a reply is left.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    Complete,
-    /// The service has failed, or hung up.
-    Broken,
-    /// Dropped, cancelled, or given up.
-    Abandoned,
+struct Ended {
+    text: String,
+    finish_reason: Option<FinishReason>,
 }
 
 pub(crate) enum Owner<'c> {
@@ -79,99 +86,237 @@ impl Owner<'_> {
 }
 
 impl<'c> Reply<'c> {
-    pub(crate) fn new(mut conversation: Owner<'c>, message: Message) -> Self {
-        let timeouts = conversation.get().connection.timeouts();
-        Reply {
-            state: State::Unsent,
+    /// Sends the message.
+    pub(crate) fn begin(
+        mut conversation: Owner<'c>,
+        mut message: OutgoingMessage,
+        searcher: Option<WebSearcher>,
+    ) -> Result<Self> {
+        let posted = conversation.get().post(&mut message, searcher);
+        let posted = posted.inspect_err(|_| conversation.get().stop_abandoned_reply())?;
+        let Posted {
+            watch,
+            tokens,
+            search,
+            ignored,
+        } = posted;
+        Ok(Reply {
+            state: State::Reading(Box::new(tokens)),
+            queued: search,
+            ignored,
+            generation_id: Some(message.generation_id),
             message: Box::new(message),
-            search: None,
+            has_yielded: false,
+            is_second: false,
+            pick_ups: PickUps::default(),
+            broken: None,
+            watch,
             conversation,
-            interrupt: Arc::new(Interrupt::new(timeouts.token)),
-        }
+        })
     }
 
-    /// What has been said so far; the final text once the reply is complete.
+    /// Reads the newest reply of a conversation from the server's log of it.
+    pub(crate) fn reattach(conversation: &'c mut Conversation) -> Result<Self> {
+        let watch = conversation.watch_log()?;
+        let opened = conversation.open_log(None, 0, &watch);
+        let stream = match opened {
+            Ok(Opened::Stream(stream)) => stream,
+            Ok(Opened::Refused(response)) => {
+                conversation.log_failed();
+                let hint = " (servers before chat-ui v0.10 cannot pick up a reply)";
+                return Err(response.error().with_hint(&[404, 405], hint));
+            }
+            Err(error) => {
+                conversation.log_failed();
+                return Err(error);
+            }
+        };
+        let tokens = conversation.tokens_of_log(stream);
+        Ok(Reply {
+            state: State::Reading(Box::new(tokens)),
+            queued: VecDeque::new(),
+            ignored: Vec::new(),
+            generation_id: None,
+            message: Box::new(OutgoingMessage::new(String::new(), Parameters::new())),
+            has_yielded: false,
+            is_second: true,
+            pick_ups: PickUps::default(),
+            broken: None,
+            watch,
+            conversation: Owner::Borrowed(conversation),
+        })
+    }
+
+    /// The text so far; the final text once the reply is complete.
     ///
-    /// The tokens joined are the final text too, unless the service ended with another text
-    /// than the one it streamed.
+    /// The tokens joined are the final text too, unless the server ended with another text than
+    /// the one it streamed.
     pub fn text(&self) -> &str {
         match &self.state {
-            State::Unsent | State::Searching(_) => "",
             State::Reading(tokens) => tokens.text(),
-            State::Ended { text, .. } => text,
+            State::Failed(_, ended) | State::Ended(ended) => &ended.text,
         }
     }
 
-    /// Why the reply ended; `None` before its end, and where the service does not say: those of 2023
-    /// do, later ones only say whether somebody stopped it.
+    /// Reads the reply to its end, and returns its text.
+    ///
+    /// # Errors
+    ///
+    /// The error that ended the reply, which holds the text so far.
+    pub fn into_text(mut self) -> Result<String> {
+        for token in &mut self {
+            token?;
+        }
+        match &mut self.state {
+            State::Ended(ended) => Ok(std::mem::take(&mut ended.text)),
+            _ => Ok(self.text().to_owned()),
+        }
+    }
+
+    /// Why the reply ended; `None` before its end, and where the server does not say: those of 2023
+    /// do, later ones only say whether it was interrupted.
     pub fn finish_reason(&self) -> Option<FinishReason> {
         match &self.state {
-            State::Unsent | State::Searching(_) => None,
             State::Reading(tokens) => tokens.finish_reason(),
-            State::Ended { finish_reason, .. } => *finish_reason,
+            State::Failed(_, ended) | State::Ended(ended) => ended.finish_reason,
         }
     }
 
-    /// A handle that ends this reply from another thread, now or later.
-    pub fn canceller(&self) -> Canceller {
-        Canceller::new(Arc::clone(&self.interrupt))
+    /// What was asked for and this server ignores, such as generation parameters. The reply comes
+    /// all the same.
+    pub fn ignored(&self) -> &[Ignored] {
+        &self.ignored
     }
 
-    /// Reads up to the next piece.
-    fn read(&mut self) -> Fallible<Option<Piece>> {
-        loop {
-            match &mut self.state {
-                State::Unsent => {
-                    let conversation = self.conversation.get();
-                    let ends = Instant::now() + conversation.connection.timeouts().reply;
-                    self.interrupt.arm(ends);
-                    let stage =
-                        conversation.take_turn(&mut self.message, self.search, &self.interrupt)?;
-                    self.state = match stage {
-                        Stage::Searching(search) => State::Searching(search),
-                        Stage::Replying(tokens) => State::Reading(tokens),
-                    };
+    /// A canceller of this reply alone: it has no effect on later ones.
+    pub fn canceller(&self) -> Canceller {
+        let canceller = Canceller::new();
+        canceller.signal.add(&self.watch);
+        canceller
+    }
+
+    /// The next token if it has already arrived; `None` if `next` would have to wait, before an
+    /// event other than a token, and at the end of the reply. Never blocks.
+    ///
+    /// For programs that print: take a token with `next`, then all that are ready, and then flush
+    /// the output once.
+    ///
+    /// ```no_run
+    /// use std::io::{Write, stdout};
+    ///
+    /// # let client = h2ogpt::Client::new("http://localhost:3000")?;
+    /// let mut reply = client.generate("What is a monad?")?;
+    /// while let Some(token) = reply.next() {
+    ///     print!("{}", token?);
+    ///     while let Some(token) = reply.ready() {
+    ///         print!("{token}");
+    ///     }
+    ///     stdout().flush()?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ready(&mut self) -> Option<String> {
+        // The first item may have to be checked against what the server does when it fails.
+        if !self.has_yielded || !self.queued.is_empty() || self.watch.has_ended() {
+            return None;
+        }
+        while self.broken.is_none() {
+            let State::Reading(tokens) = &mut self.state else {
+                return None;
+            };
+            match tokens.ready_item()? {
+                Ok(StreamItem::Token(token)) if !self.is_echo(false) => return Some(token),
+                Ok(StreamItem::Token(_)) => {
+                    let error = self.end_with_echo();
+                    self.fail_later(error);
                 }
-                State::Searching(search) => match search.advance()? {
-                    Some(step) => return Ok(Some(step)),
-                    None => self.ask_after_search()?,
-                },
-                // What has arrived and was not read is not handed out any more.
-                State::Reading(tokens)
-                    if !tokens.is_complete() && self.interrupt.is_cancelled() =>
-                {
-                    let error = interrupted(Step::Message, Cause::Cancelled);
-                    return Err(error.with_partial(tokens.text()));
+                Ok(StreamItem::Event(event)) => {
+                    self.queued.push_back(event);
+                    return None;
                 }
-                State::Reading(tokens) => {
-                    let is_first = tokens.text().is_empty();
-                    let piece = tokens.next_piece();
-                    return match piece.is_ok() && self.is_echo(is_first) {
-                        true => Err(self.end_with_echo()),
-                        false => piece,
-                    };
+                Err(error) if self.may_pick_up(&error) => self.broken = Some(error),
+                Err(error) => {
+                    self.end_after(&error);
+                    self.fail_later(error);
                 }
-                State::Ended { .. } => return Ok(None),
             }
         }
+        None
     }
 
-    fn ask_after_search(&mut self) -> Fallible<()> {
-        let result = match &mut self.state {
-            State::Searching(search) => search.result().unwrap_or_default(),
-            _ => return Ok(()),
+    /// Reads everything that happens, not only the text: titles, web searches, tools, reasoning.
+    /// What was read by one of the two iterators does not come again in the other.
+    ///
+    /// ```no_run
+    /// use h2ogpt::{Event, Prompt};
+    ///
+    /// # let client = h2ogpt::Client::new("http://localhost:3000")?;
+    /// let prompt = Prompt::new("What is new in Rust?").web_search(true);
+    /// for event in client.generate(prompt)?.events() {
+    ///     match event? {
+    ///         Event::Token(token) => print!("{token}"),
+    ///         Event::WebSearch(step) => eprintln!("{}", step.message),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok::<(), h2ogpt::Error>(())
+    /// ```
+    pub fn events(&mut self) -> Events<'_, 'c> {
+        Events { reply: self }
+    }
+
+    /// The next token or event; `None` when the reply is complete, and after an error.
+    fn next_item(&mut self) -> Result<Option<StreamItem>> {
+        if let Some(event) = self.queued.pop_front() {
+            return Ok(Some(StreamItem::Event(event)));
+        }
+        loop {
+            let item = self.read_item();
+            match &item {
+                Ok(None) if self.was_stopped_by_mistake() => {
+                    self.ask_again()?;
+                    continue;
+                }
+                Ok(Some(_)) => self.has_yielded = true,
+                Ok(None) => self.end_complete(),
+                Err(error) => self.end_after(error),
+            }
+            return item;
+        }
+    }
+
+    fn read_item(&mut self) -> Result<Option<StreamItem>> {
+        let tokens = match &mut self.state {
+            State::Reading(tokens) => tokens,
+            State::Ended(_) => return Ok(None),
+            State::Failed(_, ended) => {
+                let text = std::mem::take(&mut ended.text);
+                let finish_reason = ended.finish_reason;
+                let ended = State::Ended(Ended {
+                    text,
+                    finish_reason,
+                });
+                return match std::mem::replace(&mut self.state, ended) {
+                    State::Failed(error, _) => Err(error),
+                    _ => Ok(None),
+                };
+            }
         };
-        // Hangs up, as the response to the search never ends.
-        self.state = State::Unsent;
-        let conversation = self.conversation.get();
-        let tokens =
-            conversation.take_turn_after_search(&mut self.message, result, &self.interrupt)?;
-        self.state = State::Reading(tokens);
-        Ok(())
+        // What has arrived before a cancel, and was not read, is not handed out any more.
+        if self.watch.has_ended() && !tokens.is_complete() {
+            let cause = self.watch.cause().unwrap_or(Cause::Cancelled);
+            return Err(cause.error(Step::Message).with_partial(tokens.text()));
+        }
+        let is_first = tokens.text().is_empty();
+        let item = self.next_over_breaks()?;
+        if self.is_echo(is_first) {
+            return Err(self.end_with_echo());
+        }
+        Ok(item)
     }
 
-    /// Whether the final text is not what was said, but the prompt, which is how some services
-    /// fail. `is_first` if nothing was said before it.
+    /// Whether the final text is not the streamed one, but the prompt, which is how some servers
+    /// fail. `is_first` if no text came before it.
     fn is_echo(&mut self, is_first: bool) -> bool {
         let State::Reading(tokens) = &self.state else {
             return false;
@@ -179,77 +324,103 @@ impl<'c> Reply<'c> {
         tokens.is_complete()
             && (is_first || tokens.replaced().is_some())
             && tokens.text().trim() == self.message.inputs.trim()
-            && self
-                .conversation
+            && self.conversation.get().fails_by_repeating()
+    }
+
+    /// Whether the server has ended the reply although nobody here stopped it, before anything of
+    /// it was handed out: a stop that was meant for an earlier reply has hit it.
+    fn was_stopped_by_mistake(&mut self) -> bool {
+        let State::Reading(tokens) = &self.state else {
+            return false;
+        };
+        !self.has_yielded
+            && !self.is_second
+            && tokens.finish_reason() == Some(FinishReason::Interrupted)
+            && self.conversation.get().may_be_stopped_by_mistake()
+    }
+
+    fn ask_again(&mut self) -> Result<()> {
+        self.is_second = true;
+        self.end_complete();
+        self.message.retry();
+        let posted = self.conversation.get().post(&mut self.message, None)?;
+        self.generation_id = Some(self.message.generation_id);
+        self.watch = posted.watch;
+        self.state = State::Reading(Box::new(posted.tokens));
+        Ok(())
+    }
+
+    fn end_complete(&mut self) {
+        if let Some(stream) = self.end() {
+            self.conversation
                 .get()
-                .session
-                .dialect()
-                .is_some_and(Dialect::fails_by_repeating)
+                .reply_ended(ReplyEnd::Complete(stream));
+        }
     }
 
-    pub(crate) fn next_piece(&mut self) -> Fallible<Option<Piece>> {
-        if matches!(self.state, State::Ended { .. }) {
-            return Ok(None);
+    fn end_after(&mut self, error: &Error) {
+        let ended = self.end();
+        let end = match error {
+            Error::Cancelled { .. } | Error::Timeout { .. } => self.abandoned(),
+            _ => ReplyEnd::Broken,
+        };
+        if ended.is_some() {
+            self.conversation.get().reply_ended(end);
         }
-        self.interrupt.step();
-        let piece = self.read();
-        self.interrupt.step();
-        match &piece {
-            Ok(Some(_)) => {}
-            Ok(None) => self.end(End::Complete),
-            Err(error) => self.end(match **error {
-                Error::Cancelled { .. } | Error::Timeout { .. } => End::Abandoned,
-                _ => End::Broken,
-            }),
-        }
-        piece
     }
 
-    /// Leaves a reply whose text is what was said before its end.
-    fn end_with_echo(&mut self) -> Box<Error> {
-        let said = match &self.state {
+    fn abandoned(&self) -> ReplyEnd {
+        ReplyEnd::Abandoned {
+            generation_id: self.generation_id,
+            seen: self.text().encode_utf16().count(),
+        }
+    }
+
+    /// Leaves a reply whose text is what was streamed before its end.
+    fn end_with_echo(&mut self) -> Error {
+        let streamed = match &self.state {
             State::Reading(tokens) => tokens.replaced().unwrap_or_default().to_owned(),
             _ => String::new(),
         };
-        self.end(End::Broken);
-        let message = "it ended the reply by repeating the prompt".into();
-        let error = Error::server(message, None, None).with_partial(&said);
-        self.state = State::Ended {
-            text: said,
+        let message = "it ended the reply by repeating the prompt";
+        let error = Error::server(message, None, None).with_partial(&streamed);
+        self.end_after(&error);
+        self.state = State::Ended(Ended {
+            text: streamed,
             finish_reason: None,
-        };
+        });
         error
     }
 
-    /// Leaves the response: to be read to its end if the reply is complete, or else hanging up.
-    fn end(&mut self, end: End) {
-        let conversation = self.conversation.get();
-        let nothing = State::Ended {
+    fn fail_later(&mut self, error: Error) {
+        let ended = Ended {
+            text: self.text().to_owned(),
+            finish_reason: self.finish_reason(),
+        };
+        self.state = State::Failed(error, ended);
+    }
+
+    /// Stops reading, and returns the response if it was being read.
+    fn end(&mut self) -> Option<Stream> {
+        let nothing = State::Ended(Ended {
             text: String::new(),
             finish_reason: None,
-        };
+        });
         match std::mem::replace(&mut self.state, nothing) {
             State::Reading(tokens) => {
                 let finish_reason = tokens.finish_reason();
+                let finish_reason = self.conversation.get().finish_reason(finish_reason);
                 let (stream, text) = tokens.into_parts();
-                self.state = State::Ended {
+                self.state = State::Ended(Ended {
                     text,
                     finish_reason,
-                };
-                if end == End::Complete {
-                    conversation.reply_is_complete(stream, &self.interrupt);
-                } else {
-                    drop(stream);
-                    conversation.connection.release(&self.interrupt);
-                    conversation.is_to_stop = end == End::Abandoned;
-                }
+                });
+                Some(stream)
             }
-            State::Searching(search) => {
-                drop(search);
-                conversation.connection.release(&self.interrupt);
+            ended => {
+                self.state = ended;
+                None
             }
-            State::Unsent => {}
-            ended @ State::Ended { .. } => self.state = ended,
         }
     }
 }
@@ -258,7 +429,18 @@ impl Iterator for Reply<'_> {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        next_token(|| self.next_piece())
+        // One wait for all that is passed over.
+        self.watch.begin_wait();
+        let token = loop {
+            match self.next_item() {
+                Ok(Some(StreamItem::Token(token))) => break Some(Ok(token)),
+                Ok(Some(StreamItem::Event(_))) => {}
+                Ok(None) => break None,
+                Err(error) => break Some(Err(error)),
+            }
+        };
+        self.watch.end_wait();
+        token
     }
 }
 
@@ -266,13 +448,16 @@ impl FusedIterator for Reply<'_> {}
 
 impl Drop for Reply<'_> {
     fn drop(&mut self) {
-        self.end(End::Abandoned);
+        if self.end().is_some() {
+            let end = self.abandoned();
+            self.conversation.get().reply_ended(end);
+        }
         // Not sooner, so that whoever cancels a reply need not wait for this.
-        self.conversation.get().stop();
+        self.conversation.get().stop_abandoned_reply();
     }
 }
 
-/// Shows the text so far and how it ended.
+/// Shows the text so far and how the reply ended.
 impl fmt::Debug for Reply<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply")
@@ -281,3 +466,25 @@ impl fmt::Debug for Reply<'_> {
             .finish_non_exhaustive()
     }
 }
+
+/// Everything that happens in a reply, as it happens; from [`Reply::events`].
+///
+/// Each `next` waits like that of the [`Reply`], for the next event.
+#[derive(Debug)]
+#[must_use = "events come only as they are read"]
+pub struct Events<'r, 'c> {
+    reply: &'r mut Reply<'c>,
+}
+
+impl Iterator for Events<'_, '_> {
+    type Item = Result<Event>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.reply.watch.begin_wait();
+        let item = self.reply.next_item();
+        self.reply.watch.end_wait();
+        Some(item.transpose()?.map(Event::from))
+    }
+}
+
+impl FusedIterator for Events<'_, '_> {}

@@ -1,213 +1,243 @@
-//! A session with a service: what was agreed at its beginning, and learned on the way.
+//! A session with a server: what all conversations of a client have in common, and what was
+//! learned of the server on the way.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod models;
+mod settings;
 
-use crate::error::{Error, Fallible, Step};
-use crate::http::{Connection, Content, Http, Request};
-use crate::model::{DEFAULT_MODEL, Model};
-use crate::parameters::Encoded;
-use crate::protocol::dialect::{Dialect, Encoding};
-use crate::protocol::json;
-use crate::protocol::request::Settings;
-use crate::response::Answer;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-pub(crate) struct Session {
-    pub(crate) http: Arc<Http>,
-    /// The model that the caller has chosen.
+use crate::error::{Result, Step, TimeLimit};
+use crate::http::cancel_signal::CancelSignal;
+use crate::http::watchdog::{Limits, Watch};
+use crate::http::{Connection, Http};
+use crate::parameters::Parameters;
+use crate::protocol::dialect::{Dialect, V0_9_6, V0_10};
+
+/// How often a thread that waits for another one to open the session looks whether it was
+/// cancelled meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What a 404 at the root of the server is likely to mean.
+pub(crate) const BASE_PATH_HINT: &str =
+    " (does the server live under a path, as in http://host/chat?)";
+
+/// What the builder says about a session.
+pub(crate) struct SessionOptions {
+    /// The model that the caller named.
     pub(crate) model: Option<String>,
-    pub(crate) parameters: Encoded,
+    /// The caller's, over the defaults.
+    pub(crate) parameters: Parameters,
+    /// Whether the caller set any parameter.
+    pub(crate) has_own_parameters: bool,
     pub(crate) system_prompt: Option<String>,
     pub(crate) search_enabled: bool,
     pub(crate) share_with_model_authors: bool,
-    /// Held for as long as the service is asked: whoever begins meanwhile waits for the outcome.
-    pub(crate) begun: Mutex<Begun>,
-    /// Never held while anything is asked.
-    pub(crate) known: Mutex<Known>,
+    /// Whether the server may ask the model for titles.
+    pub(crate) titles: bool,
+    /// Whether the caller gave a cookie: the account belongs to a person, who keeps their settings.
+    pub(crate) is_borrowed: bool,
+    pub(crate) max_reply: usize,
+    /// Whether a reply whose connection broke is picked up.
+    pub(crate) reattach: bool,
 }
 
-/// How the session was begun.
+pub(crate) struct Session {
+    pub(crate) http: Arc<Http>,
+    pub(crate) options: SessionOptions,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
 #[derive(Default)]
-pub(crate) struct Begun {
-    /// The model in use, once the settings were posted.
-    model: Option<String>,
-    /// Why the service did not take the settings. Newer ones do without.
-    refusal: Option<Box<Error>>,
+struct State {
+    opening: Opening,
+    dialect: Option<&'static Dialect>,
+    api: Api,
+    /// Whether it is known to take no settings as a form.
+    rejects_forms: bool,
+    rejects_details: bool,
 }
 
-/// What is known of the service by now.
+/// What is known of the server's API.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Api {
+    #[default]
+    Unknown,
+    /// It says that it is disabled, as v0.8 to v0.9.4 do.
+    Hidden,
+}
+
+/// Whether what comes before the first conversation was done. It is done once, as two threads
+/// that begin a session at the same time would get two cookies.
 #[derive(Default)]
-pub(crate) struct Known {
-    dialect: Option<Dialect>,
-    refuses_details: bool,
+enum Opening {
+    #[default]
+    Closed,
+    /// By another thread. Never held as a lock: each thread has its own time limit.
+    UnderWay,
+    Open(Opened),
 }
 
-impl Session {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What is known once a session is open.
+#[derive(Clone)]
+pub(crate) struct Opened {
+    pub(crate) model: String,
+    /// Whether the settings were posted, and hold the system prompt where a server has it there.
+    pub(crate) has_settings: bool,
+}
 
-    fn begun(&self) -> MutexGuard<'_, Begun> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What ends the waits of a client and its conversations.
+#[derive(Clone, Default)]
+pub(crate) struct Scope {
+    pub(crate) cancelled_by: Vec<Arc<CancelSignal>>,
+    pub(crate) until: Option<Instant>,
+}
 
-    pub(crate) fn dialect(&self) -> Option<Dialect> {
-        self.known().dialect
-    }
-
-    pub(crate) fn learn(&self, dialect: Dialect) {
-        self.known().dialect = Some(dialect);
-    }
-
-    /// Begins the session, unless it has begun, and returns the model in use.
-    pub(crate) fn begin(&self, connection: &mut Connection) -> Fallible<String> {
-        // Held while asking: other threads wait for the outcome and then go on with it.
-        let mut begun = self.begun();
-        if let Some(model) = &begun.model {
-            return Ok(model.clone());
+impl Scope {
+    /// An operation with these limits, which this scope can end.
+    pub(crate) fn watch(&self, limits: Limits) -> Arc<Watch> {
+        let watch = Arc::new(Watch::new(limits));
+        for signal in &self.cancelled_by {
+            signal.add(&watch);
         }
-        let model = match &self.model {
-            Some(model) => model.clone(),
-            None => first_model(connection)?,
-        };
-        self.accept_terms(connection, &mut begun, &model)?;
-        begun.model = Some(model.clone());
-        Ok(model)
+        watch
     }
 
-    /// Accepts the terms once more, as the service has forgotten that.
-    pub(crate) fn begin_again(&self, connection: &mut Connection) -> Fallible<()> {
-        let mut begun = self.begun();
-        let Some(model) = begun.model.clone() else {
-            return Ok(());
-        };
-        self.accept_terms(connection, &mut begun, &model)?;
-        match begun.refusal.take() {
-            Some(refusal) => Err(refusal),
-            None => Ok(()),
-        }
+    /// An operation of requests that take no longer than a token.
+    pub(crate) fn watch_requests(&self, http: &Http) -> Arc<Watch> {
+        self.watch(Limits {
+            wait: (http.timeouts.token, TimeLimit::Token),
+            deadline: self.until.map(|until| (until, TimeLimit::Until)),
+        })
     }
 
-    /// Posts the settings as a form, or else as JSON. A service that takes neither may not need
-    /// them, which the next step will show.
-    fn accept_terms(
-        &self,
-        connection: &mut Connection,
-        begun: &mut Begun,
-        model: &str,
-    ) -> Fallible<()> {
-        begun.refusal = None;
-        let settings = Settings {
-            model,
-            system_prompt: self.system_prompt.as_deref(),
-            search_enabled: self.search_enabled,
-            share_with_model_authors: self.share_with_model_authors,
-        };
-        if matches!(self.dialect(), None | Some(Dialect::Flat)) {
-            let answer = post_settings(connection, Content::Form(&settings.form()))?;
-            if answer.is_success() || answer.is_see_other() {
-                self.learn(Dialect::Flat);
-                return Ok(());
-            }
-            if !may_take_json(&answer) {
-                return Err(answer.error());
-            }
-        }
-        let answer = post_settings(connection, Content::Json(&settings.json()))?;
-        if answer.is_success() || answer.is_see_other() {
-            return Ok(());
-        }
-        if !may_take_json(&answer) {
-            return Err(answer.error());
-        }
-        begun.refusal = Some(answer.error());
-        Ok(())
-    }
-
-    /// Whether messages may ask why their replies end.
-    pub(crate) fn takes_details(&self) -> bool {
-        !self.known().refuses_details
-    }
-
-    pub(crate) fn learn_to_omit_details(&self) {
-        self.known().refuses_details = true;
-    }
-
-    /// The dialect of a service that did not take the settings as a form, by whether its
-    /// conversations turn out to be trees.
-    pub(crate) fn learn_tree(&self, is_tree: bool) -> Dialect {
-        *self.known().dialect.get_or_insert(match is_tree {
-            true => Dialect::Tree(Encoding::Unknown),
-            false => Dialect::FlatLines,
+    /// Sending a message and reading its reply.
+    pub(crate) fn watch_reply(&self, http: &Http) -> Arc<Watch> {
+        let reply = (Instant::now() + http.timeouts.reply, TimeLimit::Reply);
+        self.watch(Limits {
+            wait: (http.timeouts.token, TimeLimit::Token),
+            deadline: Some(match self.until {
+                Some(until) if until < reply.0 => (until, TimeLimit::Until),
+                _ => reply,
+            }),
         })
     }
 }
 
-fn post_settings(connection: &mut Connection, content: Content<'_>) -> Fallible<Answer> {
-    connection.call(&Request {
-        step: Step::Settings,
-        path: "/settings",
-        content,
-    })
+/// Requests that nothing can cancel, such as deleting a conversation, within `longest`.
+pub(crate) fn watch_alone(longest: Duration) -> Arc<Watch> {
+    Arc::new(Watch::new(Limits {
+        wait: (longest, TimeLimit::Delete),
+        deadline: None,
+    }))
 }
 
-/// Whether a refusal can be one of the encoding.
-fn may_take_json(answer: &Answer) -> bool {
-    matches!(answer.status, 400 | 403 | 404 | 405 | 415 | 422 | 500)
-}
+impl Session {
+    pub(crate) fn new(http: Arc<Http>, options: SessionOptions) -> Self {
+        Session {
+            http,
+            options,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
 
-/// The model that the service lists first, or the one of 2023 if it has no list.
-fn first_model(connection: &mut Connection) -> Fallible<String> {
-    let answer = connection.call(&list_models())?;
-    let first = || {
-        let models = json::items(answer.content()).ok()?;
-        models
-            .iter()
-            .find_map(|model| json::text_member(model, "id"))
-    };
-    Ok(first().unwrap_or_else(|| DEFAULT_MODEL.to_owned()))
-}
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-fn list_models() -> Request<'static> {
-    Request {
-        step: Step::Models,
-        path: "/api/models",
-        content: Content::None,
+    /// The dialect of the server, as far as it is known.
+    pub(crate) fn dialect(&self) -> Option<&'static Dialect> {
+        let known = self.state().dialect;
+        known.or_else(|| Dialect::of_cookie(self.http.cookie_lifetime()?))
+    }
+
+    /// Learns the dialect from a response. v0.9.6 and v0.10 differ in few of them.
+    pub(crate) fn set_dialect(&self, dialect: &'static Dialect) {
+        let known = &mut self.state().dialect;
+        if !(*dialect == V0_9_6 && *known == Some(&V0_10)) {
+            *known = Some(dialect);
+        }
+    }
+
+    /// Whether the server says that its API is disabled.
+    pub(crate) fn hides_api(&self) -> bool {
+        self.state().api == Api::Hidden
+    }
+
+    pub(crate) fn set_api_hidden(&self) {
+        self.state().api = Api::Hidden;
+    }
+
+    /// Whether messages may ask why their replies end.
+    pub(crate) fn wants_details(&self) -> bool {
+        !self.state().rejects_details
+    }
+
+    pub(crate) fn omit_details(&self) {
+        self.state().rejects_details = true;
+    }
+
+    /// Does what comes before the first conversation, once: chooses the model, and posts the
+    /// settings where the server takes them as a form, unless they belong to a person.
+    ///
+    /// If the session has no cookie then, the next request brings it: until the returned turn is
+    /// over, other threads wait.
+    pub(crate) fn open(
+        &self,
+        connection: &mut Connection,
+        watch: &Arc<Watch>,
+    ) -> Result<(Opened, Option<OpeningTurn<'_>>)> {
+        if let Some(opened) = self.wait_while_opening(watch)? {
+            return Ok((opened, None));
+        }
+        let mut turn = OpeningTurn {
+            session: self,
+            opened: None,
+        };
+        let model = self.choose_model(connection, watch)?;
+        let has_settings = self.begin_settings(&model, connection, watch)?;
+        let opened = Opened {
+            model,
+            has_settings,
+        };
+        turn.opened = Some(opened.clone());
+        Ok((opened, Some(turn).filter(|_| !self.http.has_cookie())))
+    }
+
+    /// Waits while another thread opens the session. `None` if this thread is to do it.
+    fn wait_while_opening(&self, watch: &Watch) -> Result<Option<Opened>> {
+        let mut state = self.state();
+        loop {
+            match &state.opening {
+                Opening::Open(opened) => return Ok(Some(opened.clone())),
+                Opening::Closed => {
+                    state.opening = Opening::UnderWay;
+                    return Ok(None);
+                }
+                Opening::UnderWay => {}
+            }
+            let woken = self.changed.wait_timeout(state, LOOK);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+            watch.check_limits(Step::Settings)?;
+        }
     }
 }
 
-/// All models that the service lists.
-pub(crate) fn models(connection: &mut Connection) -> Fallible<Vec<Model>> {
-    let answer = connection.call(&list_models())?;
-    read_models(&answer).ok_or_else(|| match answer.is_success() {
-        true => answer.unexpected(Step::Models, "a list of models"),
-        false => without_list(answer.error()),
-    })
+/// The turn of the thread that opens the session. When it is over, others go on with what was
+/// opened, or one of them takes its turn.
+pub(crate) struct OpeningTurn<'a> {
+    session: &'a Session,
+    opened: Option<Opened>,
 }
 
-fn without_list(mut error: Box<Error>) -> Box<Error> {
-    if let Error::Http {
-        status: 404,
-        message,
-        ..
-    } = &mut *error
-    {
-        "services before chat-ui v0.8 have no list".clone_into(message);
+impl Drop for OpeningTurn<'_> {
+    fn drop(&mut self) {
+        self.session.state().opening = match self.opened.take() {
+            Some(opened) => Opening::Open(opened),
+            None => Opening::Closed,
+        };
+        self.session.changed.notify_all();
     }
-    error
-}
-
-fn read_models(answer: &Answer) -> Option<Vec<Model>> {
-    let models = json::items(answer.content()).ok()?;
-    Some(models.into_iter().filter_map(read_model).collect())
-}
-
-fn read_model(model: &str) -> Option<Model> {
-    let text = |name| json::text_member(model, name);
-    let id = text("id")?;
-    let name = text("displayName").or_else(|| text("name"));
-    Some(Model {
-        name: name.unwrap_or_else(|| id.clone()),
-        description: text("description").unwrap_or_default(),
-        id,
-    })
 }

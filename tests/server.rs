@@ -1,15 +1,14 @@
 //! The built-in server does what was seen of real ones. No client here: requests are bytes.
 
-#[path = "../examples/service/mod.rs"]
-mod service;
-
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use service::{Builder, Dialect, Fault, Late, Model, Origin, Purpose, Service, ToolOutcome, Tools};
+use support::service::{
+    Builder, Dialect, Fault, Late, Model, Origin, Purpose, Service, ToolOutcome, Tools,
+};
 
 const MODEL: &str = "org/model";
 const OF_2023: [Dialect; 3] = [Dialect::V0_3, Dialect::V0_5, Dialect::V0_6];

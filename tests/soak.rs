@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use h2ogpt::{Client, Conversation, Error};
+use h2ogpt::{Canceller, Client, Conversation, Error};
 
 use support::service::{Dialect, Fault, Seen, Service};
 
@@ -139,8 +139,9 @@ impl Soak {
             if number == SETTLED {
                 *lock(&self.settled_memory) = process::memory();
             }
-            let outcome = match self.client.conversation() {
-                Ok(conversation) => self.live(conversation, number, &mut random),
+            let canceller = Canceller::new();
+            let outcome = match self.client.cancelled_by(&canceller).conversation() {
+                Ok(conversation) => self.live(conversation, &canceller, number, &mut random),
                 Err(Error::Http { .. }) => "not created: refused",
                 Err(Error::Network { .. }) => "not created: connection",
                 Err(error) => self.problem(format!("{number}, not created: {error:?}")),
@@ -158,12 +159,13 @@ impl Soak {
     fn live(
         &self,
         mut conversation: Conversation,
+        canceller: &Canceller,
         number: usize,
         random: &mut Random,
     ) -> &'static str {
-        let mut outcome = self.talk(&mut conversation, number, random);
+        let mut outcome = self.talk(&mut conversation, canceller, number, random);
         if outcome == "complete" && random.percent(30) {
-            outcome = self.talk(&mut conversation, number, random);
+            outcome = self.talk(&mut conversation, canceller, number, random);
         }
         match random.below(10) {
             0..6 => drop(conversation),
@@ -190,6 +192,7 @@ impl Soak {
     fn talk(
         &self,
         conversation: &mut Conversation,
+        canceller: &Canceller,
         number: usize,
         random: &mut Random,
     ) -> &'static str {
@@ -199,35 +202,42 @@ impl Soak {
         let dropped_after = random.percent(10).then(|| random.below(8));
         let cancelled_after = random.percent(10).then(|| random.below(10) as u64);
 
-        let mut reply = conversation.send(&*prompt).expect("a prompt");
-        let canceller = reply.canceller();
+        // Sending waits, too.
         let cancelling = cancelled_after.map(|milliseconds| {
+            let canceller = canceller.clone();
             thread::spawn(move || {
                 thread::sleep(Duration::from_millis(milliseconds));
                 canceller.cancel();
             })
         });
         let mut said = String::new();
-        let error = loop {
-            if dropped_after.is_some_and(|tokens| said.split(' ').count() > tokens) {
-                break None;
-            }
-            match reply.next() {
-                Some(Ok(token)) => said.push_str(&token),
-                Some(Err(error)) => break Some(error),
-                None => break None,
+        let mut is_whole = false;
+        let error = match conversation.send(&*prompt) {
+            Err(error) => Some(error),
+            Ok(mut reply) => {
+                let error = loop {
+                    if dropped_after.is_some_and(|tokens| said.split(' ').count() > tokens) {
+                        break None;
+                    }
+                    match reply.next() {
+                        Some(Ok(token)) => said.push_str(&token),
+                        Some(Err(error)) => break Some(error),
+                        None => break None,
+                    }
+                };
+                is_whole = reply.next().is_none() && said.starts_with(&expected);
+                error
             }
         };
-        let is_whole = reply.next().is_none() && said.starts_with(&expected);
         if let Some(error) = &error
             && error.partial().unwrap_or_default() != said
         {
             self.problem(format!("{number}: {error:?} after {said:?}"));
         }
-        drop(reply);
         if let Some(thread) = cancelling {
             thread.join().expect("a canceller");
         }
+        canceller.reset();
         let is_hit = || lock(&self.chaos).hit.contains_key(&id);
         match error {
             _ if dropped_after.is_some() && error.is_none() => "dropped",

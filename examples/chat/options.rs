@@ -1,205 +1,334 @@
 //! The command line.
 
-use std::env;
+use std::ffi::OsString;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use h2ogpt::{Client, DEFAULT_URL, Parameters};
+use h2ogpt::{Attachment, DEFAULT_URL, Parameters};
 use lexopt::prelude::*;
 
+use crate::environment::{self, Cookie, variable};
+use crate::failure::{Failure, say};
+use crate::fault::Named;
+use crate::help::HELP;
+use crate::kept::{self, Kept};
+use crate::parameters;
+use crate::serve;
 use crate::service::Dialect;
-use crate::status::{Failure, say};
+use crate::suggestion::nearest;
 
-const HELP: &str = "\
-Asks a chat service, and prints the answer as it arrives.
+/// Every option, by its long name and its letter.
+const OPTIONS: [(&str, Option<char>); 27] = [
+    ("cacert", None),
+    ("continue", Some('c')),
+    ("delete", None),
+    ("demo", None),
+    ("fault", None),
+    ("file", Some('f')),
+    ("header", Some('H')),
+    ("help", Some('h')),
+    ("json", None),
+    ("keep", Some('k')),
+    ("list", None),
+    ("list-models", None),
+    ("model", Some('m')),
+    ("no-stream", None),
+    ("option", Some('o')),
+    ("proxy", Some('x')),
+    ("replies", None),
+    ("retries", None),
+    ("serve", None),
+    ("share", None),
+    ("system", Some('s')),
+    ("timeout", None),
+    ("url", Some('u')),
+    ("verbose", Some('v')),
+    ("version", Some('V')),
+    ("web-search", Some('w')),
+    ("within", None),
+];
 
-Usage: chat [OPTIONS] [PROMPT]...
-
-The words of PROMPT are joined by spaces. Standard input, if it is not a terminal, is appended
-after a blank line, or is the prompt if there is no other. Without any prompt, on a terminal:
-an interactive chat, with /new, /retry, /exit and Ctrl-D, where Ctrl-C ends a reply, or the chat
-if none is under way. Each line is a prompt, also of pasted ones; a line that begins with \"\"\"
-begins one of several lines, which \"\"\" ends.
-
-Options:
-  -u, --url URL            the service [env: H2OGPT_URL] [default: https://gpt-gm.h2o.ai]
-      --demo[=DIALECT]     talk to a small service inside this program: v0.3 to v0.9.6, or main
-  -m, --model MODEL        the model that answers [env: H2OGPT_MODEL]
-  -s, --system TEXT        system prompt: instructions that the model answers under
-  -o, --option NAME=VALUE  generation parameter, repeatable (VALUE is JSON, else a text)
-  -x, --proxy URL          http://, https://, socks5:// or socks5h:// [default: the environment's]
-      --cacert FILE        trust the certificates in this PEM file too [env: SSL_CERT_FILE]
-      --timeout SECONDS    longest wait for the next token [default: 120]
-      --no-stream          print the reply when it is complete
-  -w, --web-search         let the service search the web first
-      --share              share the conversation with the model's authors
-      --list-models        print the models of the service
-  -v, --verbose            each request and its status on standard error
-  -h, --help               print this
-  -V, --version            print the version
-
-A session that is logged in is passed on by its cookie: H2OGPT_COOKIE=NAME=VALUE, or only the
-value if the name is hf-chat. The conversation is deleted on the service when the program ends.
-
-Exit status: 0 complete, 1 other error, 2 usage, 3 network, 4 the service refused or reported an
-error, 5 rate limited, 6 the reply is incomplete, 130 interrupted.
-";
-
-pub enum Command {
-    Chat(Box<Options>),
+/// What the program is to do.
+pub enum Task {
+    Talk,
+    ListModels,
+    List,
+    Delete(Which),
+    Serve(Dialect),
     /// Print this, and nothing else.
     Show(String),
 }
 
-pub struct Options {
-    pub url: String,
-    pub demo: Option<Dialect>,
-    pub web_search: bool,
-    pub list_models: bool,
-    pub prompt: String,
-    pub stream: bool,
-    model: Option<String>,
-    system: Option<String>,
-    parameters: Parameters,
-    proxy: Option<String>,
-    cacert: Option<String>,
-    cookie: Option<String>,
-    timeout: Duration,
-    share: bool,
-    verbose: bool,
+pub enum Which {
+    All,
+    One(String),
 }
 
-pub fn parse() -> Result<Command, Failure> {
-    let mut url = None;
-    let mut words: Vec<String> = Vec::new();
-    let mut options = Options {
-        url: variable("H2OGPT_URL").unwrap_or(DEFAULT_URL.into()),
-        demo: None,
-        web_search: false,
-        list_models: false,
-        cookie: variable("H2OGPT_COOKIE"),
-        prompt: String::new(),
-        stream: true,
-        model: variable("H2OGPT_MODEL"),
-        system: None,
-        parameters: Parameters::new(),
-        proxy: None,
-        cacert: variable("SSL_CERT_FILE"),
-        timeout: Duration::from_secs(120),
-        share: false,
-        verbose: false,
-    };
-    let mut arguments = lexopt::Parser::from_env();
-    while let Some(argument) = arguments.next()? {
-        match argument {
-            Short('u') | Long("url") => url = Some(arguments.value()?.string()?),
-            Long("demo") => {
-                let dialect = arguments
-                    .optional_value()
-                    .map(|name| name.string())
-                    .transpose()?;
-                options.demo = Some(demo(dialect.as_deref().unwrap_or("v0.5"))?);
-            }
-            Short('m') | Long("model") => options.model = Some(arguments.value()?.string()?),
-            Short('s') | Long("system") => options.system = Some(arguments.value()?.string()?),
-            Short('o') | Long("option") => {
-                let option = arguments.value()?.string()?;
-                options.parameters = parameter(options.parameters, &option)?;
-            }
-            Short('x') | Long("proxy") => options.proxy = Some(arguments.value()?.string()?),
-            Long("cacert") => options.cacert = Some(arguments.value()?.string()?),
-            Long("timeout") => options.timeout = seconds(&arguments.value()?.string()?)?,
-            Long("no-stream") => options.stream = false,
-            Long("share") => options.share = true,
-            Short('v') | Long("verbose") => options.verbose = true,
-            Short('h') | Long("help") => return Ok(Command::Show(HELP.into())),
-            Short('V') | Long("version") => {
-                return Ok(Command::Show(
-                    concat!("chat ", env!("CARGO_PKG_VERSION"), "\n").into(),
-                ));
-            }
-            Short('w') | Long("web-search") => options.web_search = true,
-            Long("list-models") => options.list_models = true,
-            Value(word) => words.push(word.string()?),
-            other => return Err(other.unexpected().into()),
-        }
-    }
-    if options.demo.is_some() && url.is_some() {
-        return Err(Failure::usage("--demo and --url exclude each other"));
-    }
-    options.url = url.unwrap_or(options.url);
-    options.prompt = words.join(" ");
-    Ok(Command::Chat(Box::new(options)))
+/// What `--continue` says.
+enum GoingOn {
+    No,
+    WithLast,
+    With(String),
+}
+
+pub struct Options {
+    pub task: Task,
+    pub url: String,
+    pub demo: Option<Dialect>,
+    pub faults: Vec<Named>,
+    /// What the server of `--serve` and `--demo` replies.
+    pub replies: Vec<String>,
+    pub prompt: String,
+    pub files: Vec<Attachment>,
+    pub model: Option<String>,
+    pub system: Option<String>,
+    pub parameters: Parameters,
+    pub headers: Vec<(String, String)>,
+    pub proxy: Option<String>,
+    pub cacert: Option<PathBuf>,
+    pub ssl_cert_file: Option<PathBuf>,
+    pub cookie: Option<Cookie>,
+    pub timeout: Duration,
+    pub within: Option<Duration>,
+    pub retries: u32,
+    pub json: bool,
+    /// Whether the conversation is left on the server.
+    pub keep: bool,
+    /// The id of the conversation to go on with.
+    pub resume: Option<String>,
+    pub stream: bool,
+    pub web_search: bool,
+    pub share: bool,
+    pub verbose: bool,
+    going_on: GoingOn,
+    /// The address, if one was given.
+    named_url: Option<String>,
 }
 
 impl Options {
-    pub fn client(self: &Options) -> Result<Client, Failure> {
-        let mut builder = Client::builder()
-            .url(&self.url)
-            .parameters(self.parameters.clone())
-            .share_with_model_authors(self.share)
-            .timeout_token(self.timeout);
-        if let Some(model) = &self.model {
-            builder = builder.model(model);
+    /// Those of the environment.
+    fn new() -> Result<Options, Failure> {
+        Ok(Options {
+            task: Task::Talk,
+            url: DEFAULT_URL.into(),
+            demo: None,
+            faults: Vec::new(),
+            replies: Vec::new(),
+            prompt: String::new(),
+            files: Vec::new(),
+            model: variable("H2OGPT_MODEL")?,
+            system: None,
+            parameters: Parameters::new(),
+            headers: Vec::new(),
+            proxy: None,
+            cacert: None,
+            ssl_cert_file: environment::path("SSL_CERT_FILE"),
+            cookie: variable("H2OGPT_COOKIE")?.as_deref().map(Cookie::parse),
+            timeout: Duration::from_secs(120),
+            within: None,
+            retries: 0,
+            json: false,
+            keep: false,
+            resume: None,
+            stream: true,
+            web_search: false,
+            share: false,
+            verbose: false,
+            going_on: GoingOn::No,
+            named_url: None,
+        })
+    }
+
+    pub fn parse() -> Result<Options, Failure> {
+        let mut options = Options::new()?;
+        let mut words: Vec<String> = Vec::new();
+        let mut arguments = lexopt::Parser::from_env();
+        while let Some(argument) = arguments.next()? {
+            let name = match argument {
+                Value(word) => {
+                    words.push(word.string()?);
+                    continue;
+                }
+                Long(name) => name.to_owned(),
+                Short(letter) => long_name(letter)?,
+            };
+            if options.set_flag(&name) {
+                continue;
+            }
+            match name.as_str() {
+                "help" | "version" => return Ok(options),
+                "demo" | "serve" | "continue" => {
+                    let value = arguments.optional_value().map(|value| value.string());
+                    options.set_optional(&name, value.transpose()?)?;
+                }
+                name if OPTIONS.iter().any(|(known, _)| *known == name) => {
+                    options.set(name, arguments.value()?)?;
+                }
+                name => return Err(unknown(name)),
+            }
         }
-        if let Some(cookie) = &self.cookie {
-            let (name, value) = cookie.split_once('=').unwrap_or(("hf-chat", cookie));
-            builder = builder.cookie(name, value);
+        options.prompt = words.join(" ");
+        options.find_server()?;
+        Ok(options)
+    }
+
+    /// Sets an option without a value. Returns whether it is one.
+    fn set_flag(&mut self, name: &str) -> bool {
+        match name {
+            "help" => self.task = Task::Show(HELP.into()),
+            "version" => {
+                let version = concat!("chat ", env!("CARGO_PKG_VERSION"), "\n");
+                self.task = Task::Show(version.into());
+            }
+            "json" => self.json = true,
+            "keep" => self.keep = true,
+            "list" => self.task = Task::List,
+            "list-models" => self.task = Task::ListModels,
+            "no-stream" => self.stream = false,
+            "share" => self.share = true,
+            "verbose" => self.verbose = true,
+            "web-search" => self.web_search = true,
+            _ => return false,
         }
-        if let Some(system) = &self.system {
-            builder = builder.system_prompt(system);
+        true
+    }
+
+    /// Sets an option whose value may be left out.
+    fn set_optional(&mut self, name: &str, value: Option<String>) -> Result<(), Failure> {
+        let dialect = |value: Option<String>| dialect(value.as_deref().unwrap_or("v0.5"));
+        match name {
+            "demo" => self.demo = Some(dialect(value)?),
+            "serve" => self.task = Task::Serve(dialect(value)?),
+            _ => self.going_on = value.map_or(GoingOn::WithLast, GoingOn::With),
         }
-        if let Some(proxy) = &self.proxy {
-            builder = builder.proxy(proxy);
+        Ok(())
+    }
+
+    /// Sets an option with a value.
+    fn set(&mut self, name: &str, value: OsString) -> Result<(), Failure> {
+        if name == "cacert" {
+            self.cacert = Some(value.into());
+            return Ok(());
         }
-        if self.demo.is_some() {
-            builder = builder.no_proxy();
+        if name == "file" {
+            self.files.push(attachment(&PathBuf::from(value))?);
+            return Ok(());
         }
-        if let Some(file) = &self.cacert {
-            let pem = fs::read(file)
-                .map_err(|error| Failure::usage(format!("cannot read {file}: {error}")))?;
-            builder = builder.root_certificates(pem);
+        if name == "replies" {
+            self.replies = serve::replies(&PathBuf::from(value))?;
+            return Ok(());
         }
-        if self.verbose {
-            builder = builder.on_exchange(|exchange| {
-                let (method, path) = (exchange.method, exchange.path);
-                let elapsed = exchange.elapsed.as_millis();
-                let outcome = match exchange.outcome {
-                    Ok(status) => status.to_string(),
-                    Err(_) => "no answer".to_owned(),
-                };
-                say(format_args!(
-                    "{method} {path}: {outcome} after {elapsed} ms"
-                ));
-            });
+        let value = value.string()?;
+        match name {
+            "delete" if value == "all" => self.task = Task::Delete(Which::All),
+            "delete" => self.task = Task::Delete(Which::One(value)),
+            "fault" => self.faults.push(Named::parse(&value)?),
+            "header" => self.headers.push(header(&value)?),
+            "model" => self.model = Some(value),
+            "option" => self.set_parameter(&value)?,
+            "proxy" => self.proxy = Some(value),
+            "retries" => self.retries = number(&value)?,
+            "system" => self.system = Some(value),
+            "timeout" => self.timeout = seconds(&value)?,
+            "url" => self.named_url = Some(value),
+            "within" => self.within = Some(seconds(&value)?),
+            _ => return Err(unknown(name)),
         }
-        Ok(builder.build()?)
+        Ok(())
+    }
+
+    fn set_parameter(&mut self, option: &str) -> Result<(), Failure> {
+        let parameters = std::mem::take(&mut self.parameters);
+        self.parameters = parameters::add(parameters, option)?;
+        if let Some(doubt) = parameters::doubt(option) {
+            say(doubt);
+        }
+        Ok(())
+    }
+
+    /// Decides about the server, and about the conversation to go on with.
+    fn find_server(&mut self) -> Result<(), Failure> {
+        if self.demo.is_some() && self.named_url.is_some() {
+            return Err(Failure::usage("--demo and --url exclude each other"));
+        }
+        if self.named_url.is_none() {
+            self.named_url = variable("H2OGPT_URL")?;
+        }
+        let url = self.named_url.as_deref();
+        let going_on = std::mem::replace(&mut self.going_on, GoingOn::No);
+        let kept = match (&going_on, &self.task) {
+            (GoingOn::No, Task::List | Task::Delete(Which::All)) if url.is_none() => {
+                kept::find(None, None)?
+            }
+            (GoingOn::No, Task::Delete(Which::One(id))) => kept::find(url, Some(id))?,
+            (GoingOn::No, _) => None,
+            (GoingOn::WithLast, _) => {
+                let last = kept::find(url, None)?;
+                let none = || Failure::usage("no conversation of this server was kept, see --keep");
+                Some(last.ok_or_else(none)?)
+            }
+            (GoingOn::With(id), _) => kept::find(url, Some(id))?,
+        };
+        let id = match going_on {
+            GoingOn::No => None,
+            GoingOn::WithLast => kept.as_ref().map(|kept| kept.id.clone()),
+            GoingOn::With(id) => Some(id),
+        };
+        self.url = url.unwrap_or(DEFAULT_URL).to_owned();
+        if let Some(Kept { url, cookie, .. }) = kept {
+            self.url = url;
+            if id.is_some() {
+                self.cookie = self.cookie.take().or(cookie);
+            }
+        }
+        self.resume = id;
+        Ok(())
     }
 }
 
-/// An environment variable that is set to something.
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
+fn long_name(letter: char) -> Result<String, Failure> {
+    let known = OPTIONS.iter().find(|(_, known)| *known == Some(letter));
+    let (name, _) = known.ok_or_else(|| Failure::usage(format!("there is no option -{letter}")))?;
+    Ok((*name).to_owned())
 }
 
-fn demo(dialect: &str) -> Result<Dialect, Failure> {
-    dialect.parse().map_err(|_| {
-        let known = Dialect::ALL.map(|dialect| dialect.to_string()).join(", ");
-        Failure::usage(format!(
-            "there is no dialect {dialect:?}: there are {known}"
-        ))
+fn unknown(name: &str) -> Failure {
+    let names = OPTIONS.iter().map(|(known, _)| *known);
+    Failure::usage(match nearest(name, names) {
+        Some(nearest) => format!("there is no option --{name}, did you mean --{nearest}?"),
+        None => format!("there is no option --{name}"),
     })
 }
 
-fn parameter(parameters: Parameters, option: &str) -> Result<Parameters, Failure> {
-    match option.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok(match serde_json::from_str(value) {
-            Ok::<serde_json::Value, _>(json) => parameters.set(name, json),
-            Err(_) => parameters.set(name, value),
-        }),
-        _ => Err(Failure::usage(format!(
-            "{option:?} is not of the form NAME=VALUE"
-        ))),
+fn dialect(name: &str) -> Result<Dialect, Failure> {
+    name.parse().map_err(|_| {
+        let known = Dialect::ALL.map(|dialect| dialect.to_string()).join(", ");
+        Failure::usage(format!("there is no dialect {name:?}: there are {known}"))
+    })
+}
+
+/// Reads `FILE`, or `FILE=TYPE`.
+pub fn attachment(path: &Path) -> Result<Attachment, Failure> {
+    let text = path.to_string_lossy();
+    match text.rsplit_once('=') {
+        Some((path, mime)) if mime.contains('/') && !Path::new(&*text).exists() => {
+            let bytes = fs::read(path)
+                .map_err(|error| Failure::usage(format!("cannot attach {path}: {error}")))?;
+            let name = Path::new(path).file_name().unwrap_or_default();
+            Ok(Attachment::new(name.to_string_lossy(), mime, bytes))
+        }
+        _ => Ok(Attachment::from_path(path)?),
+    }
+}
+
+/// Its value is a secret, and not shown.
+fn header(text: &str) -> Result<(String, String), Failure> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err(Failure::usage("a header is of the form 'NAME: VALUE'")),
     }
 }
 
@@ -208,4 +337,9 @@ fn seconds(text: &str) -> Result<Duration, Failure> {
     seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| Failure::usage(format!("{text:?} is not a number of seconds above 0")))
+}
+
+fn number(text: &str) -> Result<u32, Failure> {
+    let number = text.parse();
+    number.map_err(|_| Failure::usage(format!("{text:?} is not a number of retries")))
 }

@@ -1,68 +1,85 @@
 //! The reply on standard output: without leading white space, ending in one newline.
 
 use std::borrow::Cow;
-use std::io::{self, IsTerminal, StdoutLock, Write};
+use std::io::{self, IsTerminal, Write};
+
+use crate::shown::Filter;
 
 pub struct Output {
-    stdout: StdoutLock<'static>,
-    is_terminal: bool,
+    stdout: Box<dyn Write>,
+    /// Only for a terminal: a file or a pipe gets what the server sent.
+    filter: Option<Filter>,
+    /// What was not written yet.
+    buffer: String,
     /// Newlines that were not printed yet, as they may be the end of the reply.
     newlines: usize,
-    begun: bool,
+    has_begun: bool,
 }
 
 impl Output {
     pub fn new() -> Self {
-        let stdout = io::stdout().lock();
         Output {
-            is_terminal: stdout.is_terminal(),
-            stdout,
+            stdout: unbuffered(),
+            filter: io::stdout().is_terminal().then(Filter::default),
+            buffer: String::new(),
             newlines: 0,
-            begun: false,
+            has_begun: false,
         }
     }
 
-    /// Prints the next piece of the reply at once.
-    pub fn print(&mut self, piece: &str) -> io::Result<()> {
-        let piece = match self.is_terminal {
-            true => harmless(piece),
-            // Whoever reads a file or a pipe gets what the service sent.
-            false => Cow::Borrowed(piece),
+    /// Adds the next part of the reply.
+    pub fn push(&mut self, part: &str) {
+        let part = match &mut self.filter {
+            Some(filter) => filter.pass(part),
+            None => Cow::Borrowed(part),
         };
-        let piece = match self.begun {
-            true => &piece,
-            false => piece.trim_start(),
+        let part = if self.has_begun {
+            &part
+        } else {
+            part.trim_start()
         };
-        let text = piece.trim_end_matches('\n');
+        let text = part.trim_end_matches('\n');
         if !text.is_empty() {
-            let newlines = "\n".repeat(std::mem::take(&mut self.newlines));
-            write!(self.stdout, "{newlines}{text}")?;
-            self.stdout.flush()?;
-            self.begun = true;
+            let newlines = std::mem::take(&mut self.newlines);
+            self.buffer.extend(std::iter::repeat_n('\n', newlines));
+            self.buffer.push_str(text);
+            self.has_begun = true;
         }
-        if self.begun {
-            self.newlines += piece.len() - text.len();
+        if self.has_begun {
+            self.newlines += part.len() - text.len();
         }
-        Ok(())
+    }
+
+    /// Writes what was added, all at once.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.stdout.write_all(self.buffer.as_bytes())?;
+        self.buffer.clear();
+        self.stdout.flush()
     }
 
     /// Ends the reply, if there is one: a complete one may be empty.
     pub fn finish(mut self, is_complete: bool) -> io::Result<()> {
-        if self.begun || is_complete {
-            writeln!(self.stdout)?;
+        if self.has_begun || is_complete {
+            self.buffer.push('\n');
         }
-        self.stdout.flush()
+        self.flush()
     }
 }
 
-/// Without anything that steers the terminal; `\r` goes without a trace, as it mostly is half of
-/// a line's end.
-fn harmless(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    if !text.contains(steers) {
-        return Cow::Borrowed(text);
+/// Standard output without the buffer of the standard library, which writes the lines of a text
+/// before the rest of it.
+#[cfg(unix)]
+pub fn unbuffered() -> Box<dyn Write> {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+
+    match io::stdout().as_fd().try_clone_to_owned() {
+        Ok(stdout) => Box::new(File::from(stdout)),
+        Err(_) => Box::new(io::stdout()),
     }
-    let kept = text.chars().filter(|&c| c != '\r');
-    kept.map(|c| if steers(c) { '\u{fffd}' } else { c })
-        .collect()
+}
+
+#[cfg(not(unix))]
+pub fn unbuffered() -> Box<dyn Write> {
+    Box::new(io::stdout())
 }

@@ -84,7 +84,7 @@ impl Line {
     fn show(&mut self, seconds: u64) {
         self.is_shown = true;
         // Without wrapping: of a second line, the first one would be left.
-        let text = format!("{ERASE}\x1b[?7lwaiting for the service ... {seconds} s\x1b[?7h");
+        let text = format!("{ERASE}\x1b[?7lwaiting for the server ... {seconds} s\x1b[?7h");
         let _ = io::stderr().write_all(text.as_bytes());
     }
 

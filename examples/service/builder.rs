@@ -49,6 +49,7 @@ impl Default for Builder {
                 stream_lasts: Duration::from_secs(5 * 60),
                 tools: Tools::default(),
                 faults: None,
+                replies: Vec::new(),
             },
         }
     }
@@ -207,6 +208,13 @@ impl Builder {
     /// message.
     pub fn tools(mut self, tools: Tools) -> Builder {
         self.config.tools = tools;
+        self
+    }
+
+    /// What the model says, in place of what it makes up: to the first prompts these texts, the last
+    /// of them to all later ones.
+    pub fn replies(mut self, replies: Vec<String>) -> Builder {
+        self.config.replies = replies;
         self
     }
 

@@ -2,7 +2,7 @@
 //! also where `/api` is hidden or does not exist yet.
 
 use super::conversations;
-use super::dialect::PageData;
+use super::dialect::{Files, Messages, PageData};
 use super::exchange::{After, Exchange};
 use super::form;
 use super::response::Response;
@@ -128,15 +128,19 @@ fn settings(config: &Config, posted: Option<&Settings>) -> Value {
         .map(|(model, prompt)| (model.clone(), Value::from(prompt)))
         .collect();
     if config.rules.page_data == PageData::UpToV0_6 {
-        return object! {
+        let shown = object! {
             "shareConversationsWithModelAuthors": share,
             "ethicsModalAcceptedAt": accepted_at,
             "activeModel": active,
             "searchEnabled": search,
-            "customPrompts": Value::Object(prompts),
+        };
+        return if config.rules.custom_prompts {
+            shown.with("customPrompts", Value::Object(prompts))
+        } else {
+            shown
         };
     }
-    object! {
+    let shown = object! {
         "searchEnabled": search,
         "ethicsModalAccepted": accepted.is_some(),
         "ethicsModalAcceptedAt": accepted_at,
@@ -145,6 +149,11 @@ fn settings(config: &Config, posted: Option<&Settings>) -> Value {
         "shareConversationsWithModelAuthors": share,
         "customPrompts": Value::Object(prompts),
         "assistants": Value::List(Vec::new()),
+    };
+    if config.rules.messages == Messages::TreeForm {
+        shown.with("disableStream", false)
+    } else {
+        shown
     }
 }
 
@@ -176,7 +185,8 @@ fn model(config: &Config, model: &super::Model) -> Value {
             .with("multimodal", model.multimodal)
             .with("unlisted", false);
     }
-    if config.rules.model_tools {
+    // The page says so two releases before the API.
+    if config.rules.model_tools || config.rules.files == Files::Objects {
         shown = shown.with("tools", model.tools);
     }
     shown

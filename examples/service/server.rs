@@ -72,6 +72,8 @@ pub(super) struct Config {
     pub stream_lasts: Duration,
     pub tools: Tools,
     pub faults: Option<Faults>,
+    /// What the model says to the first prompts; the last of them goes for all later ones.
+    pub replies: Vec<String>,
 }
 
 impl Config {
@@ -102,6 +104,8 @@ pub(super) struct Shared {
     /// How often held replies were released.
     pub released: AtomicUsize,
     holding: AtomicIsize,
+    /// The number of replies that were given.
+    replied: AtomicUsize,
     store: Mutex<Store>,
     seen: Mutex<Vec<Seen>>,
     accepted: AtomicUsize,
@@ -124,11 +128,19 @@ impl Shared {
             plan: Mutex::default(),
             released: AtomicUsize::new(0),
             holding: AtomicIsize::new(0),
+            replied: AtomicUsize::new(0),
             store: Mutex::default(),
             seen: Mutex::default(),
             accepted: AtomicUsize::new(0),
             open: Mutex::default(),
         }
+    }
+
+    /// The next reply, if the model says nothing of its own.
+    pub(super) fn next_reply(&self) -> Option<String> {
+        let replies = &self.config.replies;
+        let next = self.replied.fetch_add(1, Ordering::SeqCst);
+        replies.get(next).or(replies.last()).cloned()
     }
 
     /// What is stored by now, late saves included.

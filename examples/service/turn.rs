@@ -70,9 +70,10 @@ impl Turn {
                 .filter(|_| !shared.config.web_search_fails),
             attempt: last.attempt,
         };
+        let text = shared.next_reply().unwrap_or_else(|| subject.text());
         let text = match uses_tools {
-            true => tools::told(shared.config.tools.outcome, &subject.text()),
-            false => subject.text(),
+            true => tools::told(shared.config.tools.outcome, &text),
+            false => text,
         };
         let is_first = prompts.len() == 1 && last.attempt == 1;
         let asks = rules.asks_title && is_first && conversation.title == rules.untitled;

@@ -1,62 +1,60 @@
-//! What an error says to a person.
+//! How an error is shown to people.
 
 use std::error::Error as _;
 use std::fmt;
 
 use super::Error;
-use crate::plain::plain;
+use crate::sanitize::sanitize;
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Configuration { message } => f.write_str(&plain(message)),
-            Error::Network { step, .. } => write!(f, "the service was not reached while {step}"),
-            Error::Timeout { step, setting, .. } => {
-                write!(f, "no answer in time while {step} (limit: {setting})")
-            }
+            Error::Configuration { message } => f.write_str(&sanitize(message)),
+            Error::Network { step, .. } => write!(f, "could not reach the server while {step}"),
+            Error::Timeout { step, limit, .. } => write!(f, "timed out while {step} ({limit})"),
             Error::Http {
                 step,
                 status,
                 message,
                 retry_after,
             } => {
-                write!(
-                    f,
-                    "the service answered {status}{} while {step}",
-                    reason(*status)
-                )?;
+                write!(f, "the server responded {status}{}", reason(*status))?;
+                write!(f, " while {step}")?;
                 if !message.is_empty() {
                     write!(f, ": {message}")?;
                 }
                 match retry_after {
-                    Some(wait) => write!(f, " (try again in {} s)", wait.as_secs()),
+                    Some(wait) => write!(f, " (retry after {} s)", wait.as_secs()),
                     None => Ok(()),
                 }
             }
             Error::LoginRequired { step } => write!(
                 f,
-                "the service wants a login while {step}: pass the cookie of a session that is logged \
-                 in, by ClientBuilder::cookie(\"hf-chat\", …), or H2OGPT_COOKIE for the program chat"
+                "the server requires a login while {step}: \
+                 use the cookie of a session that is logged in"
             ),
             Error::Server {
                 message,
                 error_type,
                 ..
             } => {
-                write!(f, "the service reported an error: {message}")?;
+                f.write_str("the server reported an error")?;
+                if !message.is_empty() {
+                    write!(f, ": {message}")?;
+                }
                 match error_type {
                     Some(kind) => write!(f, " ({kind})"),
                     None => Ok(()),
                 }
             }
-            Error::Incomplete { .. } => f.write_str("the reply broke off before its end"),
+            Error::Incomplete { .. } => f.write_str("the reply was cut short"),
             Error::Protocol {
                 step,
                 expected,
                 found,
                 ..
-            } => write!(f, "expected {expected} while {step}, but got: {found}"),
-            Error::Cancelled { .. } => f.write_str("the reply was cancelled"),
+            } => write!(f, "expected {expected} while {step}, found: {found}"),
+            Error::Cancelled { step, .. } => write!(f, "cancelled while {step}"),
         }
     }
 }
@@ -66,14 +64,14 @@ impl fmt::Debug for Error {
         write!(f, "{self}")?;
         let mut cause = self.source();
         while let Some(error) = cause {
-            write!(f, ": {}", plain(&error.to_string()))?;
+            write!(f, ": {}", sanitize(&error.to_string()))?;
             cause = error.source();
         }
         Ok(())
     }
 }
 
-/// The usual words for the status codes that this protocol knows.
+/// The reason phrases of the status codes that the protocol uses.
 fn reason(status: u16) -> &'static str {
     match status {
         400 => " Bad Request",

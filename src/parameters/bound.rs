@@ -1,16 +1,16 @@
-//! What the known parameters can be.
+//! The valid values of the known parameters.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// What text-generation-inference takes for a known parameter.
+/// What text-generation-inference accepts for a known parameter.
 pub(super) enum Bound {
     Positive,
     Fraction,
     PositiveInteger(u64),
     Unsigned,
-    Texts,
+    StringList,
     Boolean,
     Any,
 }
@@ -22,21 +22,21 @@ impl Bound {
             "top_p" | "typical_p" => Bound::Fraction,
             "top_k" | "max_new_tokens" | "truncate" => Bound::PositiveInteger(u32::MAX.into()),
             "seed" => Bound::Unsigned,
-            "stop" => Bound::Texts,
+            "stop" => Bound::StringList,
             "do_sample" | "return_full_text" | "details" | "watermark" => Bound::Boolean,
             _ => Bound::Any,
         }
     }
 
-    pub(super) fn admits(&self, value: &Value) -> bool {
+    pub(super) fn accepts(&self, value: &Value) -> bool {
         match self {
             Bound::Positive => value.as_f64().is_some_and(|n| n > 0.0),
             Bound::Fraction => value.as_f64().is_some_and(|n| n > 0.0 && n < 1.0),
             Bound::PositiveInteger(max) => value.as_u64().is_some_and(|n| (1..=*max).contains(&n)),
             Bound::Unsigned => value.is_u64(),
-            Bound::Texts => value
+            Bound::StringList => value
                 .as_array()
-                .is_some_and(|texts| texts.iter().all(Value::is_string)),
+                .is_some_and(|strings| strings.iter().all(Value::is_string)),
             Bound::Boolean => value.is_boolean(),
             Bound::Any => true,
         }
@@ -50,7 +50,7 @@ impl fmt::Display for Bound {
             Bound::Fraction => "a number between 0 and 1, both exclusive",
             Bound::PositiveInteger(_) => "a whole number of at least 1",
             Bound::Unsigned => "a whole number that is not negative",
-            Bound::Texts => "a list of texts",
+            Bound::StringList => "a list of strings",
             Bound::Boolean => "true or false",
             Bound::Any => "anything",
         })

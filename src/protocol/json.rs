@@ -1,168 +1,139 @@
-//! JSON, read without building anything of it: what is asked for is found in one pass, which
-//! checks all the rest.
-//!
-//! Of its own, as a tree of values takes some 20 kB of code and an allocation for every name and
-//! text, and refuses the half characters that some services send (see [`halves`](super::halves)).
+//! JSON, read by `serde_json`, and the strings that it cannot read.
 
-mod reader;
+use std::ops::Range;
 
-use super::halves::Halves;
+use serde_json::{Map, Value};
 
-pub(crate) use reader::Reader;
+use super::surrogates::{self, is_plain};
 
-/// Why something could not be read.
+pub(super) type Object = Map<String, Value>;
+
+/// Why a text is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotJson {
-    /// It has no end in this text.
+    /// It ends before the value does.
     Unfinished,
     Invalid,
 }
 
-pub(crate) type Read<T> = Result<T, NotJson>;
-
-/// The members of an object that have these names, in JSON; `None` for one that is missing or
-/// `null`. All of the text must be that object.
-pub(crate) fn members<'a, const N: usize>(
-    object: &'a str,
-    names: [&str; N],
-) -> Read<[Option<&'a str>; N]> {
-    let mut members = [None; N];
-    find(object, &names, &mut members)?;
-    Ok(members)
-}
-
-/// The same for any number of names.
-fn find<'a>(object: &'a str, names: &[&str], members: &mut [Option<&'a str>]) -> Read<()> {
-    let mut reader = Reader::new(object);
-    reader.object(&mut |name, value| {
-        let mut named = names.iter().zip(&mut *members);
-        if let Some((_, member)) = named.find(|(known, _)| **known == name) {
-            *member = Some(value).filter(|&value| value != "null");
+/// Reads any value. A lone surrogate in one of its strings becomes U+FFFD.
+pub(crate) fn value(json: &str) -> Result<Value, NotJson> {
+    let mut value = serde_json::from_str(json);
+    if value.as_ref().is_err_and(|error| error.is_syntax()) && json.contains("\\u") {
+        value = serde_json::from_str(&surrogates::replace_lone(json));
+    }
+    value.map_err(|error| {
+        if error.is_eof() {
+            NotJson::Unfinished
+        } else {
+            NotJson::Invalid
         }
-    })?;
-    reader.end()
+    })
 }
 
-/// One member of an object; `None` also if this is no object.
-pub(crate) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
-    let [member] = members(object, [name]).ok()?;
-    member
+/// Reads an object like any value.
+pub(super) fn object(json: &str) -> Result<Object, NotJson> {
+    match value(json)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(NotJson::Invalid),
+    }
 }
 
-/// The items of a list, in JSON. All of the text must be that list.
-pub(crate) fn items(list: &str) -> Read<Vec<&str>> {
-    let mut items = Vec::new();
-    let mut reader = Reader::new(list);
-    reader.list(&mut |item| items.push(item))?;
-    reader.end()?;
-    Ok(items)
+/// A member that is a string.
+pub(super) fn str<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
+    object.get(name)?.as_str()
 }
 
-/// The first value of several in a row, and what comes after it.
-pub(crate) fn first(json: &str) -> Read<(&str, &str)> {
-    let mut reader = Reader::new(json);
-    let value = reader.value()?;
-    Ok((value, reader.rest()))
+/// A member that is a string, taken out of the object; empty if there is none.
+pub(super) fn take_string(object: &mut Object, name: &str) -> String {
+    match object.get_mut(name).map(Value::take) {
+        Some(Value::String(string)) => string,
+        _ => String::new(),
+    }
 }
 
-/// A text, in which half a character becomes U+FFFD.
-pub(crate) fn text(json: &str) -> Option<String> {
-    let mut halves = Halves::default();
-    let mut text = halves.read(content(json)?)?;
-    halves.give_up(&mut text);
-    Some(text)
+/// A string, or an empty one for anything else.
+pub(super) fn to_string(value: Option<&Value>) -> String {
+    let string = value.and_then(Value::as_str);
+    string.unwrap_or_default().to_owned()
 }
 
-/// What stands between the quotation marks of a text.
-pub(crate) fn content(json: &str) -> Option<&str> {
-    json.strip_prefix('"')?.strip_suffix('"')
+/// A member that is not `null`.
+pub(super) fn member<'a>(object: &'a Object, name: &str) -> Option<&'a Value> {
+    object.get(name).filter(|value| !value.is_null())
 }
 
-/// A member of an object that is a text.
-pub(crate) fn text_member(object: &str, name: &str) -> Option<String> {
-    text(member(object, name)?)
+/// Where the first string member of this name stands in a JSON object, without the quotation
+/// marks: for strings that are to be read as they are written.
+pub(super) fn string_member(json: &str, name: &str) -> Option<Range<usize>> {
+    // Within a string, a quotation mark has a backslash before it.
+    json.match_indices(name).find_map(|(at, _)| {
+        let before = json.get(..at)?.strip_suffix('"')?;
+        let after = json.get(at + name.len()..)?.strip_prefix('"')?;
+        let value = after.trim_ascii_start().strip_prefix(':')?;
+        let content = value.trim_ascii_start().strip_prefix('"')?;
+        let length = string_length(content.as_bytes()).filter(|_| !before.ends_with('\\'))?;
+        let start = json.len() - content.len();
+        Some(start..start + length)
+    })
+}
+
+/// The length of a string up to its closing quotation mark.
+fn string_length(json: &[u8]) -> Option<usize> {
+    let mut length = 0;
+    loop {
+        let rest = json.get(length..)?;
+        length += rest.iter().position(|&byte| !is_plain(byte))?;
+        match json.get(length)? {
+            b'"' => return Some(length),
+            b'\\' => length += 2,
+            _ => return None,
+        }
+    }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::fs;
-    use std::path::Path;
-
-    use serde_json::Value;
-
+mod tests {
     use super::*;
 
     #[test]
-    fn every_recorded_line_is_read_as_serde_json_reads_it() {
-        let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
-        let mut lines = 0;
-        for version in ["v0.5", "v0.8.4", "main"] {
-            for file in fs::read_dir(recordings.join(version)).unwrap() {
-                let bytes = fs::read(file.unwrap().path()).unwrap();
-                for line in String::from_utf8_lossy(&bytes).lines() {
-                    let json = line.trim_start_matches("data:");
-                    if let Ok(value) = serde_json::from_str(json) {
-                        assert_same(json, &value);
-                        assert_unfinished(json.trim());
-                        lines += 1;
-                    }
-                }
-            }
-        }
-        assert!(lines > 300, "{lines}");
-    }
-
-    /// Reads all of `json` level by level.
-    pub(crate) fn assert_same(json: &str, value: &Value) {
-        match value {
-            Value::Object(object) => {
-                for (name, value) in object {
-                    match member(json, name) {
-                        Some(json) => assert_same(json, value),
-                        None => assert!(value.is_null(), "{name} of {json}"),
-                    }
-                }
-            }
-            Value::Array(list) => {
-                let items = items(json).unwrap();
-                assert_eq!(items.len(), list.len(), "{json}");
-                for (json, value) in items.into_iter().zip(list) {
-                    assert_same(json, value);
-                }
-            }
-            Value::String(expected) => assert_eq!(text(json).as_ref(), Some(expected), "{json}"),
-            other => assert_eq!(serde_json::from_str::<Value>(json).unwrap(), *other),
-        }
-    }
-
-    /// Wherever an object is cut, its end is what is missing.
-    fn assert_unfinished(json: &str) {
-        if json.starts_with('{') && json.len() < 500 {
-            for (end, _) in json.char_indices() {
-                let cut = json.get(..end).unwrap();
-                assert_eq!(members(cut, [""]), Err(NotJson::Unfinished), "{cut}");
-            }
-        }
+    fn lone_surrogates_are_read() {
+        let read = |json| object(json).unwrap().remove("a").unwrap();
+        assert_eq!(read(r#"{"a":"x\ud83d"}"#), "x\u{fffd}");
+        assert_eq!(read(r#"{"a":"\ude00\ud83d\ude00"}"#), "\u{fffd}😀");
+        assert_eq!(object(r#"{"a":"\ud83d","b"#), Err(NotJson::Unfinished));
+        assert_eq!(object(r#"{"a":"\ud83d" x}"#), Err(NotJson::Invalid));
     }
 
     #[test]
-    fn the_last_of_several_members_counts_and_null_is_none() {
-        let json = r#" { "a" : 1 , "b" : null, "a" : [ 2 ] } "#;
-        assert_eq!(
-            members(json, ["a", "b", "c"]),
-            Ok([Some("[ 2 ]"), None, None])
-        );
-    }
-
-    #[test]
-    fn values_in_a_row_are_taken_one_by_one() {
-        assert_eq!(first(r#"{"a":"}"}{"b""#), Ok((r#"{"a":"}"}"#, r#"{"b""#)));
-        assert_eq!(first(r#"{"b""#), Err(NotJson::Unfinished));
+    fn wherever_an_object_is_cut_its_end_is_missing() {
+        let json = r#"{"a":[true,false,null,-1.5e+3,{}],"é":"\n\u00e9\ud83d\ude00😀"}"#;
+        for (end, _) in json.char_indices() {
+            assert_eq!(object(&json[..end]), Err(NotJson::Unfinished), "{end}");
+        }
+        assert!(object(json).is_ok());
+        for wrong in ["{]", "{\"a\":tru}", "{} x", "[]", "{\"a\":01}"] {
+            assert_eq!(object(wrong), Err(NotJson::Invalid), "{wrong}");
+        }
     }
 
     #[test]
     fn nesting_has_a_bound() {
-        assert!(items(&("[".repeat(128) + &"]".repeat(128))).is_ok());
-        assert_eq!(items(&"[".repeat(100_000)), Err(NotJson::Invalid));
+        let nested = |depth| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(object(&nested(100)).is_ok());
+        assert_eq!(object(&nested(100_000)), Err(NotJson::Invalid));
+    }
+
+    #[test]
+    fn a_string_is_found_as_it_is_written() {
+        let find = |json: &'static str| string_member(json, "text").map(|range| &json[range]);
+        assert_eq!(find(r#"{"text":"a\n\"b"}"#), Some(r#"a\n\"b"#));
+        assert_eq!(find(r#"{"x":"text","text" : "","y":1}"#), Some(""));
+        assert_eq!(find(r#"{"x":"\"text\":\"no\"","text":"yes"}"#), Some("yes"));
+        assert_eq!(find(r#"{"\"text":"no","text":"yes"}"#), Some("yes"));
+        assert_eq!(find(r#"{"a text":"no","text":"yes"}"#), Some("yes"));
+        for json in [r#"{"text":null}"#, r#"{"text":"a"#, r#"{"text""#, "{}"] {
+            assert_eq!(find(json), None, "{json}");
+        }
     }
 }

@@ -1,35 +1,57 @@
-//! Lines of bytes from any `BufRead`: ended by LF, CRLF or CR, never held back, never unbounded.
+//! Lines of bytes from any `BufRead`, handed out where they lie in its buffer.
 
 use std::io::{self, BufRead};
+use std::mem;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// The largest buffer that is kept for the next line that has to be copied.
+const MAX_KEPT: usize = 64 << 10;
 
-/// What reading one line came to.
+/// The least room that is made for the rest of a line: enough for that of a token.
+const MIN_SPARE: usize = 512;
+
+/// A reader that can show what it has buffered, without reading.
+pub(crate) trait Buffered: BufRead {
+    /// The bytes that `fill_buf` would return without I/O; empty if it would have to read.
+    fn buffered(&self) -> &[u8];
+}
+
+/// The outcome of looking for one line end.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Line {
-    /// The buffer holds a line, without its end.
-    Complete,
-    /// The line is longer than the limit; the buffer holds its beginning.
-    TooLong,
-    /// There is nothing more.
+pub(crate) enum Line<T> {
+    /// A line ended, and this was made of it.
+    Complete(T),
+    /// No line ended in the buffer. Its bytes are kept for the next call.
+    Cut,
+    /// The reader has ended.
     End,
 }
 
-/// Cuts what a reader gives into lines. A last line without an end counts as a line.
+/// Splits what a reader yields into lines that end in LF, CRLF or CR. A last line without an end
+/// counts as a line.
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     reader: R,
-    /// The last line ended in CR: an LF that comes next belongs to that same end.
+    splitter: Splitter,
+}
+
+#[derive(Debug)]
+struct Splitter {
+    /// The beginning of a line whose end was not in the buffer.
+    cut: Vec<u8>,
+    /// The last line ended in CR: an LF that comes next belongs to the same line end.
     after_cr: bool,
     at_start: bool,
 }
 
-impl<R: BufRead> Lines<R> {
+impl<R> Lines<R> {
     pub(crate) fn new(reader: R) -> Self {
         Lines {
             reader,
-            after_cr: false,
-            at_start: true,
+            splitter: Splitter {
+                cut: Vec::new(),
+                after_cr: false,
+                at_start: true,
+            },
         }
     }
 
@@ -37,65 +59,130 @@ impl<R: BufRead> Lines<R> {
         self.reader
     }
 
-    /// Reads the next line into `line`, of at most about `limit` bytes.
-    pub(crate) fn read(&mut self, line: &mut Vec<u8>, limit: usize) -> io::Result<Line> {
-        line.clear();
-        loop {
-            let chunk = match self.reader.fill_buf() {
-                Ok(chunk) => chunk,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            if chunk.is_empty() {
-                let line_found = !line.is_empty();
-                self.strip_byte_order_mark(line);
-                return Ok(if line_found {
-                    Line::Complete
-                } else {
-                    Line::End
-                });
-            }
-            let (used, ended) = take(chunk, line, &mut self.after_cr);
-            self.reader.consume(used);
-            if ended {
-                self.strip_byte_order_mark(line);
-                return Ok(Line::Complete);
-            }
-            if line.len() > limit {
-                return Ok(Line::TooLong);
-            }
-        }
+    /// The beginning of the line that is being read, if it had to be copied.
+    pub(crate) fn cut(&self) -> &[u8] {
+        &self.splitter.cut
     }
 
-    fn strip_byte_order_mark(&mut self, line: &mut Vec<u8>) {
-        if self.at_start && line.starts_with(BYTE_ORDER_MARK) {
-            line.drain(..BYTE_ORDER_MARK.len());
-        }
-        self.at_start = false;
+    /// Makes room for the rest of a line whose length can be guessed.
+    pub(crate) fn reserve(&mut self, length: usize) {
+        let cut = &mut self.splitter.cut;
+        cut.reserve_exact(length.saturating_sub(cut.len()));
     }
 }
 
-/// Moves bytes of `chunk` to `line` up to the first line end. Returns how many bytes of the
-/// chunk are used up, and whether the line ended.
-fn take(chunk: &[u8], line: &mut Vec<u8>, after_cr: &mut bool) -> (usize, bool) {
-    let skipped = usize::from(*after_cr && chunk.first() == Some(&b'\n'));
-    *after_cr = false;
-    let rest = chunk.get(skipped..).unwrap_or_default();
+impl<R: BufRead> Lines<R> {
+    /// The buffer if it begins with a line, else nothing. Reads if the buffer is empty.
+    pub(crate) fn peek(&mut self) -> io::Result<&[u8]> {
+        if self.splitter.is_within_line() {
+            return Ok(&[]);
+        }
+        match self.reader.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(&[]),
+            chunk => chunk,
+        }
+    }
 
-    let end = end_of_line(rest);
-    let length = end.unwrap_or(rest.len());
-    let (added, after) = rest.split_at_checked(length).unwrap_or_default();
-    line.extend_from_slice(added);
-    *after_cr = after.first() == Some(&b'\r');
-    let ended = end.is_some();
-    (skipped + length + usize::from(ended), ended)
+    /// Skips whole lines that end in LF.
+    pub(crate) fn skip(&mut self, length: usize) {
+        self.splitter.at_start = false;
+        self.reader.consume(length);
+    }
+
+    /// Decodes the next line if it ends in the buffer, which is filled first if it is empty.
+    pub(crate) fn next<T>(&mut self, decode: impl FnOnce(&[u8]) -> T) -> io::Result<Line<T>> {
+        let chunk = match self.reader.fill_buf() {
+            Ok(chunk) => chunk,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Line::Cut),
+            Err(error) => return Err(error),
+        };
+        if chunk.is_empty() {
+            return Ok(if self.splitter.cut.is_empty() {
+                Line::End
+            } else {
+                Line::Complete(self.splitter.complete(&[], decode))
+            });
+        }
+        let (line, used) = self.splitter.split(chunk, decode);
+        self.reader.consume(used);
+        Ok(line)
+    }
 }
 
-/// Where the first LF or CR is.
+impl<R: Buffered> Lines<R> {
+    /// Like [`peek`](Lines::peek), but never reads.
+    pub(crate) fn peek_buffered(&self) -> &[u8] {
+        if self.splitter.is_within_line() {
+            return &[];
+        }
+        self.reader.buffered()
+    }
+
+    /// Like [`next`](Lines::next), but never reads.
+    pub(crate) fn next_buffered<T>(&mut self, decode: impl FnOnce(&[u8]) -> T) -> Line<T> {
+        let (line, used) = self.splitter.split(self.reader.buffered(), decode);
+        self.reader.consume(used);
+        line
+    }
+}
+
+impl Splitter {
+    /// Whether the next byte may belong to a line that has begun, or to its end.
+    fn is_within_line(&self) -> bool {
+        self.after_cr || !self.cut.is_empty()
+    }
+
+    /// Decodes the first line of `chunk`. Returns how many bytes are used up.
+    fn split<T>(&mut self, chunk: &[u8], decode: impl FnOnce(&[u8]) -> T) -> (Line<T>, usize) {
+        let is_skipped = self.after_cr && chunk.first() == Some(&b'\n');
+        let rest = chunk.get(usize::from(is_skipped)..).unwrap_or_default();
+        self.after_cr &= chunk.is_empty();
+        let Some(length) = end_of_line(rest) else {
+            self.keep(rest);
+            return (Line::Cut, chunk.len());
+        };
+        let (line, end) = rest.split_at_checked(length).unwrap_or_default();
+        self.after_cr = end.first() == Some(&b'\r');
+        let used = usize::from(is_skipped) + length + 1;
+        (Line::Complete(self.complete(line, decode)), used)
+    }
+
+    /// Decodes a line that ends with `line`.
+    fn complete<T>(&mut self, line: &[u8], decode: impl FnOnce(&[u8]) -> T) -> T {
+        let at_start = mem::replace(&mut self.at_start, false);
+        if self.cut.is_empty() {
+            return decode(without_mark(line, at_start));
+        }
+        self.keep(line);
+        let decoded = decode(without_mark(&self.cut, at_start));
+        self.cut.clear();
+        self.cut.shrink_to(MAX_KEPT);
+        decoded
+    }
+
+    /// Grows by a quarter, not to double size: the last line of a reply is as long as all of it.
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.cut.capacity() - self.cut.len() < bytes.len() {
+            let spare = MIN_SPARE.max(self.cut.len() / 4);
+            self.cut.reserve_exact(bytes.len() + spare);
+        }
+        self.cut.extend_from_slice(bytes);
+    }
+}
+
+/// The first line of a stream without its byte order mark.
+fn without_mark(line: &[u8], at_start: bool) -> &[u8] {
+    match line {
+        [0xEF, 0xBB, 0xBF, rest @ ..] if at_start => rest,
+        line => line,
+    }
+}
+
+/// The position of the first LF or CR.
 fn end_of_line(bytes: &[u8]) -> Option<usize> {
     let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
     let (blocks, _) = bytes.as_chunks::<32>();
-    // Without a way out of a block, all of its bytes are looked at in one step.
+    // Without an early exit from a block, the compiler compares all of its bytes at once.
     let has_end = |block: &&[u8; 32]| block.iter().fold(false, |found, byte| found | is_end(byte));
     let before = 32 * blocks.iter().take_while(|block| !has_end(block)).count();
     let rest = bytes.get(before..)?;
@@ -103,78 +190,4 @@ fn end_of_line(bytes: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::BufReader;
-
-    fn lines(bytes: &[u8], chunk: usize) -> Vec<Vec<u8>> {
-        let mut lines = Lines::new(BufReader::with_capacity(chunk, bytes));
-        let mut line = Vec::new();
-        let mut all = Vec::new();
-        while lines.read(&mut line, 1000).unwrap() == Line::Complete {
-            all.push(line.clone());
-        }
-        all
-    }
-
-    #[test]
-    fn every_line_end_ends_a_line_wherever_chunks_are_cut() {
-        let bytes = b"one\ntwo\r\nthree\rfour\n\nsix\r\rseven\r\n\r\nlast";
-        for chunk in 1..=bytes.len() {
-            assert_eq!(
-                lines(bytes, chunk),
-                [
-                    &b"one"[..],
-                    b"two",
-                    b"three",
-                    b"four",
-                    b"",
-                    b"six",
-                    b"",
-                    b"seven",
-                    b"",
-                    b"last"
-                ],
-                "chunks of {chunk}"
-            );
-        }
-    }
-
-    #[test]
-    fn unicode_separators_do_not_end_a_line() {
-        let text = "a\u{2028}b\u{2029}c\u{85}d\u{b}e";
-        assert_eq!(lines(text.as_bytes(), 3), [text.as_bytes()]);
-    }
-
-    #[test]
-    fn a_byte_order_mark_is_dropped_at_the_very_start_only() {
-        assert_eq!(
-            lines(b"\xEF\xBB\xBFone\n\xEF\xBB\xBFtwo", 2),
-            [&b"one"[..], b"\xEF\xBB\xBFtwo"]
-        );
-    }
-
-    #[test]
-    fn a_line_that_ends_in_cr_is_not_held_back_until_the_next_byte() {
-        // A reader that fails when it is asked for more than the one line.
-        struct Once<'a>(&'a [u8]);
-        impl io::Read for Once<'_> {
-            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-                assert!(!self.0.is_empty(), "asked for more than the line");
-                self.0.read(buf)
-            }
-        }
-        let mut lines = Lines::new(BufReader::new(Once(b"one\r")));
-        let mut line = Vec::new();
-        assert_eq!(lines.read(&mut line, 10).unwrap(), Line::Complete);
-        assert_eq!(line, b"one");
-    }
-
-    #[test]
-    fn an_endless_line_is_given_up() {
-        let mut lines = Lines::new(BufReader::new(io::repeat(b'x')));
-        let mut line = Vec::new();
-        assert_eq!(lines.read(&mut line, 100_000).unwrap(), Line::TooLong);
-        assert!(line.len() < 120_000);
-    }
-}
+mod tests;

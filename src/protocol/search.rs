@@ -1,35 +1,32 @@
 //! The web search of v0.3 to v0.6: a response of JSON objects with nothing between them, each
-//! holding all messages so far, that never ends. It is over when there is a result.
+//! holding all steps so far, that never ends. It is over when there is a result.
 
 use std::collections::VecDeque;
-use std::io::BufRead;
+use std::io::{self, BufRead};
+use std::mem;
 
-use super::event::Piece;
-use super::json::{self, NotJson};
-use crate::error::{Error, Fallible, Step};
-use crate::plain::plain;
+use serde_json::{Deserializer, Value};
 
-/// Longest single object, many times what one is.
+use super::event::Event;
+use super::json::{self, Object};
+use super::web_search::WebSearch;
+use super::{reader_error, surrogates};
+use crate::error::{Error, Result, Step};
+
+/// The longest single object, many times what one is.
 const MAX_OBJECT: usize = 1 << 20;
 
-/// The progress of a search, and its result.
-pub(crate) trait Search: Send + Sync {
-    /// The next step; `None` when the search is over.
-    fn advance(&mut self) -> Fallible<Option<Piece>>;
-
-    /// The id that the search is known by, once it is over.
-    fn result(&mut self) -> Option<String>;
-}
-
-/// Reads a search as it comes.
+/// The steps of a web search, and its result.
 #[derive(Debug)]
 pub(crate) struct SearchReader<R> {
     reader: R,
-    /// What was read and is no whole object yet.
+    /// What was read and is not a whole object yet.
     buffer: Vec<u8>,
-    /// How many messages were taken, of those that each object repeats.
-    taken: usize,
-    steps: VecDeque<Piece>,
+    /// How many steps were handed out, of those that each object repeats.
+    known: usize,
+    steps: VecDeque<Event>,
+    has_failed: bool,
+    is_over: bool,
     result: Option<String>,
 }
 
@@ -38,89 +35,116 @@ impl<R: BufRead> SearchReader<R> {
         SearchReader {
             reader,
             buffer: Vec::new(),
-            taken: 0,
+            known: 0,
             steps: VecDeque::new(),
+            has_failed: false,
+            is_over: false,
             result: None,
         }
     }
 
-    fn take_objects(&mut self) -> Fallible<()> {
-        let buffer = std::mem::take(&mut self.buffer);
-        // The end may be within a character.
-        let text = buffer.utf8_chunks().next().map(|chunk| chunk.valid());
-        let mut rest = text.unwrap_or_default();
-        let mut used = 0;
-        let refusal = loop {
-            match json::first(rest) {
-                Ok((object, after)) => {
-                    self.take_messages(object);
-                    used += rest.len() - after.len();
-                    rest = after;
-                }
-                Err(refusal) => break refusal,
-            }
-        };
-        self.buffer = buffer.get(used..).unwrap_or_default().to_vec();
-        match refusal {
-            NotJson::Unfinished => Ok(()),
-            NotJson::Invalid => Err(self.unexpected()),
-        }
+    /// The id by which the server knows the search; `None` before its end, and if it failed.
+    pub(crate) fn result(&self) -> Option<&str> {
+        self.result.as_deref()
     }
 
-    fn take_messages(&mut self, object: &str) {
-        let messages = json::member(object, "messages").map(json::items);
-        let messages = messages.and_then(Result::ok).unwrap_or_default();
-        for message in messages.into_iter().skip(self.taken) {
-            self.taken += 1;
-            match json::text_member(message, "type").as_deref() {
-                Some("result") => {
-                    let id = json::text_member(message, "id");
-                    self.result = Some(id.unwrap_or_default());
-                }
-                _ => self.steps.push_back(Piece::Step(message.to_owned())),
-            }
-        }
-    }
-
-    fn unexpected(&self) -> Box<Error> {
-        let start = self.buffer.get(..1024).unwrap_or(&self.buffer);
-        let found = plain(&String::from_utf8_lossy(start));
-        Error::protocol(Step::WebSearch, "the result of a web search", found)
-    }
-}
-
-impl<R: BufRead + Send + Sync> Search for SearchReader<R> {
-    fn advance(&mut self) -> Fallible<Option<Piece>> {
+    /// Reads up to the next step; `None` when the search is over.
+    pub(crate) fn next_event(&mut self) -> Result<Option<Event>> {
         loop {
             if let Some(step) = self.steps.pop_front() {
                 return Ok(Some(step));
             }
-            if self.result.is_some() {
+            if self.is_over {
                 return Ok(None);
             }
-            let chunk = self.reader.fill_buf().map_err(super::broken)?;
-            let length = chunk.len();
-            // All of the buffer is read again then, so only if that can bring anything new.
-            let is_worth_it = self.buffer.is_empty() || chunk.contains(&b'}');
-            self.buffer.extend_from_slice(chunk);
-            self.reader.consume(length);
-            if length == 0 || self.buffer.len() > MAX_OBJECT {
-                return Err(self.unexpected());
-            }
-            if is_worth_it {
-                self.take_objects()?;
-            }
+            self.read()?;
         }
     }
 
-    fn result(&mut self) -> Option<String> {
-        self.result.take()
+    fn read(&mut self) -> Result<()> {
+        let chunk = match self.reader.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            chunk => chunk.map_err(reader_error)?,
+        };
+        let length = chunk.len();
+        // The whole buffer is parsed again, so only if there may be the end of an object.
+        let may_end = chunk.contains(&b'}') || self.buffer.is_empty();
+        self.buffer.extend_from_slice(chunk);
+        self.reader.consume(length);
+        if length == 0 && self.has_failed {
+            self.is_over = true;
+            return Ok(());
+        }
+        if length == 0 || self.buffer.len() > MAX_OBJECT {
+            return Err(self.unexpected());
+        }
+        if may_end && !self.parse() {
+            // With a lone surrogate, or bytes that are not UTF-8, it may still be an object.
+            let buffer = mem::take(&mut self.buffer);
+            self.buffer = surrogates::replace_lone(&String::from_utf8_lossy(&buffer)).into_bytes();
+            if !self.parse() {
+                return Err(self.unexpected());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes all whole objects out of the buffer; false if something else is in the way.
+    fn parse(&mut self) -> bool {
+        let buffer = mem::take(&mut self.buffer);
+        let mut objects = Deserializer::from_slice(&buffer).into_iter::<Value>();
+        let mut used = 0;
+        let is_json = loop {
+            match objects.next() {
+                Some(Ok(object)) => {
+                    used = objects.byte_offset();
+                    self.take_steps(object);
+                }
+                Some(Err(error)) => break error.is_eof(),
+                None => break true,
+            }
+        };
+        self.buffer = buffer.get(used..).unwrap_or_default().to_vec();
+        is_json
+    }
+
+    fn take_steps(&mut self, mut object: Value) {
+        let steps = object.get_mut("messages").map(Value::take);
+        let Some(Value::Array(steps)) = steps else {
+            return;
+        };
+        for step in steps.into_iter().skip(self.known) {
+            self.known += 1;
+            let Value::Object(step) = step else {
+                continue;
+            };
+            self.take_step(&step);
+        }
+    }
+
+    fn take_step(&mut self, step: &Object) {
+        match json::str(step, "type") {
+            Some("result") => {
+                self.is_over = true;
+                self.result = json::str(step, "id").map(str::to_owned);
+                return;
+            }
+            Some("error") => self.has_failed = true,
+            _ => {}
+        }
+        let step = WebSearch::read(step);
+        self.steps.push_back(Event::WebSearch(step));
+    }
+
+    fn unexpected(&self) -> Error {
+        let start = self.buffer.get(..1024).unwrap_or(&self.buffer);
+        let found = String::from_utf8_lossy(start);
+        Error::protocol(Step::WebSearch, "the result of a web search", &found)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::Event;
     use super::*;
     use std::io::BufReader;
 
@@ -130,21 +154,51 @@ mod tests {
         r#"{"messages":[{"type":"update","message":"A"},{"type":"error","message":"B","args":["é"]},{"type":"result","id":"42"}]}"#,
     );
 
+    fn steps<R: BufRead>(search: &mut SearchReader<R>) -> Result<Vec<String>> {
+        let mut steps = Vec::new();
+        while let Some(event) = search.next_event()? {
+            match event {
+                Event::WebSearch(step) => steps.push(step.message),
+                other => panic!("{other:?}"),
+            }
+        }
+        Ok(steps)
+    }
+
     #[test]
     fn each_step_is_reported_once_wherever_the_response_is_cut() {
-        for chunk in 1..RESPONSE.len() {
-            let mut search =
-                SearchReader::new(BufReader::with_capacity(chunk, RESPONSE.as_bytes()));
-            let mut steps = Vec::new();
-            while let Some(piece) = search.advance().unwrap() {
-                match Event::read(piece) {
-                    Event::WebSearch(step) => steps.push(step.message),
-                    other => panic!("{other:?}"),
-                }
-            }
-            assert_eq!(steps, ["A", "B: é"]);
-            assert_eq!(search.result().as_deref(), Some("42"));
+        for chunk in 1..=RESPONSE.len() {
+            let reader = BufReader::with_capacity(chunk, RESPONSE.as_bytes());
+            let mut search = SearchReader::new(reader);
+            assert_eq!(steps(&mut search).unwrap(), ["A", "B: é"]);
+            assert_eq!(search.result(), Some("42"));
+            assert!(search.next_event().unwrap().is_none());
         }
+    }
+
+    #[test]
+    fn a_search_that_fails_may_have_no_result() {
+        let response = r#"{"messages":[{"type":"error","message":"A","args":["b"]}]}"#;
+        let mut search = SearchReader::new(response.as_bytes());
+        assert_eq!(steps(&mut search).unwrap(), ["A: b"]);
+        assert_eq!(search.result(), None);
+    }
+
+    #[test]
+    fn titles_cut_within_a_character_are_read() {
+        let response = concat!(
+            r#"{"messages":[{"type":"update","message":"\ud83d"}]}"#,
+            r#"{"messages":[{},{"message":"b\\ud83d"},{"type":"result","id":"1"}]}"#,
+        );
+        for chunk in 1..=response.len() {
+            let reader = BufReader::with_capacity(chunk, response.as_bytes());
+            let mut search = SearchReader::new(reader);
+            assert_eq!(steps(&mut search).unwrap(), ["\u{fffd}", "b\\ud83d"]);
+        }
+        let bytes =
+            b"{\"messages\":[{\"message\":\"\xF0\x9F\"},{\"type\":\"result\",\"id\":\"1\"}]}";
+        let mut search = SearchReader::new(&bytes[..]);
+        assert_eq!(steps(&mut search).unwrap(), ["\u{fffd}"]);
     }
 
     #[test]
@@ -156,13 +210,8 @@ mod tests {
             r#"{"messages":["#,
         ] {
             let mut search = SearchReader::new(response.as_bytes());
-            let error = loop {
-                match search.advance() {
-                    Ok(step) => assert!(step.is_some()),
-                    Err(error) => break error,
-                }
-            };
-            assert!(matches!(*error, Error::Protocol { .. }), "{response}");
+            let error = steps(&mut search).unwrap_err();
+            assert!(matches!(error, Error::Protocol { .. }), "{response}");
         }
     }
 }

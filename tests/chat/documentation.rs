@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::chat_program;
+use crate::{chat_program, folder};
 
 /// Where a file of the repository is.
 fn path(name: impl AsRef<Path>) -> PathBuf {
@@ -88,7 +88,58 @@ fn several_turns_are_the_same_in_both() {
 #[test]
 fn the_options_and_exit_statuses_of_the_readme_are_those_that_the_program_prints() {
     let help = chat_program().arg("--help").run().stdout;
-    assert_same(block(&read("README.md"), "## The command line\n"), &help);
+    assert_same(block(&read("README.md"), "`chat --help` prints:\n"), &help);
+}
+
+/// All blocks of shell commands in a section of the README.
+fn commands(readme: &str) -> Vec<&str> {
+    let section = after(readme, "## The command line\n");
+    let (section, _) = section.split_once("\n## ").expect("the next section");
+    let blocks = section.split("```sh\n").skip(1);
+    let commands = blocks.filter_map(|block| Some(block.split_once("```")?.0));
+    commands.collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn every_command_of_the_readme_runs() {
+    use std::os::unix::fs::PermissionsExt;
+
+    use support::program::Program;
+    use support::service::{Dialect, Fault, Service};
+
+    let service = Service::builder().dialect(Dialect::Main).faults(|request| {
+        // Some of the commands look for that.
+        let is_prime = request.is_message() && request.text().contains("prime");
+        is_prime.then_some(Fault::Length(3))
+    });
+    let service = service.start().expect("a service");
+    let folder = folder("readme");
+    fs::write(folder.join("notes.txt"), "All work and no play.\n").expect("a file");
+
+    let programs = Path::new(env!("CARGO_BIN_EXE_chat")).parent();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let paths = programs.map(Path::to_owned).into_iter();
+    let path = std::env::join_paths(paths.chain(std::env::split_paths(&path)));
+    let readme = read("README.md");
+    let (scripts, commands): (Vec<_>, Vec<_>) = commands(&readme)
+        .into_iter()
+        .partition(|block| block.starts_with("#!"));
+    let script = folder.join("summarise");
+    fs::write(&script, scripts.concat()).expect("a script");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+
+    let path = path.expect("a search path");
+    for block in commands {
+        // Standard input is a pipe here, and nobody types.
+        let shell = format!("set -e; cd \"$0\"; exec < /dev/null\n{block}");
+        let program = Program::new("sh").args(["-c", &shell]).arg(&folder);
+        let program = program.env("PATH", &path).env("H2OGPT_URL", service.url());
+        let ended = program.env("XDG_STATE_HOME", folder.join("state")).run();
+        assert_eq!(ended.status, Some(0), "{block}{ended:?}");
+        assert!(!ended.stderr.contains("--help"), "{block}{ended:?}");
+    }
+    assert_eq!(service.conversations(), 0);
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! The options and variables of the chat program, as the server sees them.
 
+use std::fs;
+
 use serde_json::json;
 
 use support::program::{DEMO_NOTE, Program};
 use support::script::{self, Endpoint};
 use support::server::Server;
-use support::service::{Dialect, MODELS, Service};
+use support::service::{Dialect, Fault, MODELS, Service};
 
-use crate::chat_program;
+use crate::{chat_program, folder};
 
 fn server() -> Server {
     Server::start(script::replies(&["Hello"]))
@@ -147,35 +149,20 @@ fn the_system_prompt_reaches_every_server_that_has_one() {
 }
 
 #[test]
-fn the_cookie_of_a_login_is_sent_from_the_first_request_on() {
-    let table = [
-        ("t0psecret", "hf-chat=t0psecret"),
-        ("session=abc", "session=abc"),
-        ("session=abc==", "session=abc=="),
-    ];
-    for (variable, expected) in table {
-        let server = server();
-        run(chat(&server).arg("Hi").env("H2OGPT_COOKIE", variable));
-        let requests = server.requests();
-        assert_eq!(requests[0].header("cookie"), Some(expected), "{variable}");
-    }
-    let server = server();
-    run(chat(&server).arg("Hi").env("H2OGPT_COOKIE", ""));
-    assert_eq!(server.requests()[0].header("cookie"), None);
-
-    let ended = chat(&server)
-        .arg("Hi")
-        .env("H2OGPT_COOKIE", "hf-chat=t0p\nsecret")
-        .run();
-    assert_eq!(ended.status, Some(2), "{ended:?}");
-    assert!(!ended.stderr.contains("secret"), "{ended:?}");
-}
-
-#[test]
 fn wrong_use_is_refused_before_anything_is_sent() {
     let server = server();
-    let table: [(&[&str], &str); 19] = [
+    let table: [(&[&str], &str); 29] = [
         (&["--unknown"], "--unknown"),
+        (&["--modle", "x"], "did you mean --model?"),
+        (&["--no-steam"], "did you mean --no-stream?"),
+        (&["--contineu"], "did you mean --continue?"),
+        (&["--retries", "many"], "retries"),
+        (&["--retries", "-1"], "retries"),
+        (&["--within", "0"], "seconds"),
+        (&["-H", "no colon"], "NAME: VALUE"),
+        (&["-f", "/no/such/file.png"], "/no/such/file.png"),
+        (&["-f", "/no/such/file=image/png"], "/no/such/file"),
+        (&["-f", "/etc/passwd"], "/etc/passwd"),
         (&["-z"], "-z"),
         (&["-m"], "-m"),
         (&["--no-stream=yes"], "--no-stream"),
@@ -222,14 +209,25 @@ fn the_program_tells_its_options_and_its_version() {
             "-o, --option",
             "-x, --proxy",
             "--cacert",
+            "-f, --file",
+            "-c, --continue",
+            "-k, --keep",
+            "--list,",
+            "--delete",
+            "-H, --header",
             "--timeout",
+            "--within",
+            "--retries",
+            "--json",
+            "--serve",
+            "--fault",
+            "/h2ogpt/kept",
             "--no-stream",
             "-w, --web-search",
             "--share",
             "--list-models",
             "-v, --verbose",
-            "-h, --help",
-            "-V, --version",
+            "-h, --help; -V, --version",
             "H2OGPT_URL",
             "H2OGPT_MODEL",
             "H2OGPT_COOKIE",
@@ -240,7 +238,9 @@ fn the_program_tells_its_options_and_its_version() {
             assert!(ended.stdout.contains(text), "{text} in {}", ended.stdout);
         }
         let widest = ended.stdout.lines().map(|line| line.chars().count()).max();
-        assert!(widest <= Some(100), "{widest:?}");
+        assert!(widest <= Some(80), "{widest:?}");
+        let lines = ended.stdout.lines().count();
+        assert!((24..=40).contains(&lines), "{lines} lines");
     }
     for option in ["-V", "--version"] {
         let ended = chat_program().arg(option).run();
@@ -250,38 +250,15 @@ fn the_program_tells_its_options_and_its_version() {
 }
 
 #[test]
-fn models_are_listed_where_the_service_has_a_list() {
+fn every_server_has_a_list_of_models() {
     for dialect in Dialect::ALL {
         let ended = chat_program()
             .args([&format!("--demo={dialect}"), "--list-models"])
             .run();
-        if dialect.is_tree() {
-            let list = MODELS.join("\n") + "\n";
-            assert_eq!(
-                (ended.status, &*ended.stdout),
-                (Some(0), &*list),
-                "{dialect}: {ended:?}"
-            );
-            assert_eq!(ended.stderr, DEMO_NOTE, "{dialect}");
-        } else {
-            assert_eq!(
-                (ended.status, &*ended.stdout),
-                (Some(4), ""),
-                "{dialect}: {ended:?}"
-            );
-            assert!(
-                ended.stderr.contains("listing the models"),
-                "{dialect}: {ended:?}"
-            );
-        }
+        let list = MODELS.join("\n") + "\n";
+        let outcome = (ended.status, &*ended.stdout, &*ended.stderr);
+        assert_eq!(outcome, (Some(0), &*list, DEMO_NOTE), "{dialect}");
     }
-    let service = Service::builder().dialect(Dialect::Main).hide_api(true);
-    let service = service.start().expect("a service");
-    let ended = chat_program()
-        .args(["-u", service.url(), "--list-models"])
-        .run();
-    assert_eq!((ended.status, &*ended.stdout), (Some(4), ""), "{ended:?}");
-    assert!(ended.stderr.contains("API is disabled"), "{ended:?}");
 }
 
 #[test]
@@ -326,4 +303,128 @@ fn the_demonstration_needs_neither_an_address_nor_a_model() {
     let ended = program.env("H2OGPT_URL", elsewhere.url()).run();
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert_eq!(elsewhere.requests().len(), 0);
+}
+
+#[test]
+fn a_parameter_that_the_server_of_2023_does_not_know_is_told_of_and_sent() {
+    let table = [
+        ("tempreature=1", ", did you mean temperature?"),
+        ("max_tokens=1", ""),
+    ];
+    for (option, suggestion) in table {
+        let server = server();
+        let ended = chat(&server).args(["-o", option, "Hi"]).run();
+        let (name, _) = option.split_once('=').expect("a name");
+        let said =
+            format!("chat: text-generation-inference has no parameter {name:?}{suggestion}\n");
+        let outcome = (ended.status, &*ended.stdout, &*ended.stderr);
+        assert_eq!(outcome, (Some(0), "Hello\n", &*said), "{ended:?}");
+        let parameters = &server.requests_to(Endpoint::Message)[0].json()["parameters"];
+        assert_eq!(parameters[name], 1);
+    }
+}
+
+#[test]
+fn what_the_server_ignores_is_said_in_one_line() {
+    let service = Service::builder().dialect(Dialect::Main).start();
+    let service = service.expect("a service");
+    let program = chat_program().args(["-u", service.url(), "-o", "seed=1", "-w", "Hi"]);
+    let ended = program.run();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let said = "chat: this server ignores generation parameters and the web search\n";
+    assert!(ended.stderr.starts_with(said), "{ended:?}");
+}
+
+#[test]
+fn headers_go_with_every_request_and_are_not_shown() {
+    let server = server();
+    let program = chat(&server).args(["-H", "X-Key: s3cret", "--header=X-Other:a: b", "-v", "Hi"]);
+    let ended = program.run();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
+    for request in server.requests() {
+        assert_eq!(request.header("x-key"), Some("s3cret"));
+        assert_eq!(request.header("x-other"), Some("a: b"));
+    }
+}
+
+#[test]
+fn files_go_with_the_prompt() {
+    let service = Service::builder().dialect(Dialect::Main).start();
+    let service = service.expect("a service");
+    let notes = folder("files").join("notes.txt");
+    fs::write(&notes, "All work and no play").expect("a file");
+    let unnamed = notes.with_file_name("unnamed");
+    fs::write(&unnamed, "makes Jack a dull boy").expect("a file");
+    let typed = format!("{}=text/plain", unnamed.display());
+    let program = chat_program().args(["-u", service.url(), "Summarise this", "-f"]);
+    let ended = program.arg(&notes).args(["--file", &typed]).run();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let calls = service.model_calls();
+    let (_, prompt) = calls[0].messages.last().expect("a message");
+    for part in [
+        "All work and no play",
+        "makes Jack a dull boy",
+        "Summarise this",
+    ] {
+        assert!(prompt.contains(part), "{prompt}");
+    }
+}
+
+#[test]
+fn a_file_that_the_server_would_drop_is_refused_before_anything_is_sent() {
+    let picture = folder("dropped").join("cat.png");
+    fs::write(&picture, [0x89, b'P', b'N', b'G']).expect("a file");
+    for dialect in [Dialect::V0_5, Dialect::Main] {
+        let service = Service::builder().dialect(dialect).start();
+        let service = service.expect("a service");
+        let program = chat_program().args(["-u", service.url(), "Hi", "-f"]);
+        let ended = program.arg(&picture).run();
+        assert_eq!((ended.status, &*ended.stdout), (Some(2), ""), "{ended:?}");
+        assert!(ended.stderr.contains("cat.png"), "{ended:?}");
+        assert_eq!(service.model_calls().len(), 0);
+        assert_eq!(service.conversations(), 0);
+    }
+}
+
+#[test]
+fn what_is_refused_for_the_moment_is_tried_again_as_often_as_asked() {
+    for (retries, status) in [("0", 4), ("1", 4), ("2", 0)] {
+        let service = Service::builder().models(&["model"]).start();
+        let service = service.expect("a service");
+        service.fail_next(2, "POST /conversation/{id}", Fault::Status(503, Some(0)));
+        let program = chat_program().args(["-u", service.url(), "--retries", retries, "Hi"]);
+        let ended = program.run();
+        assert_eq!(ended.status, Some(status), "{retries}: {ended:?}");
+    }
+}
+
+#[test]
+fn everything_is_bounded_by_one_time() {
+    let stalling = |tokens| {
+        let service = Service::builder()
+            .models(&["model"])
+            .faults(move |request| {
+                let stall = Fault::Stall(tokens);
+                request.is_message().then_some(stall)
+            });
+        service.start().expect("a service")
+    };
+    for (tokens, status, stdout) in [(0, 3, ""), (3, 6, "You said: \"Hi\".\n")] {
+        let service = stalling(tokens);
+        let program = chat_program().args(["-u", service.url(), "--within", "0.5", "Hi"]);
+        let ended = program.run();
+        let outcome = (ended.status, &*ended.stdout);
+        assert_eq!(outcome, (Some(status), stdout), "{ended:?}");
+        assert!(ended.stderr.contains("--within"), "{ended:?}");
+        assert_eq!(service.conversations(), 0);
+    }
+    let program = chat_program()
+        .args(["--within", "0.1", "Hi"])
+        .stdin_stays_open();
+    let running = program.start();
+    let _open = running.wait_for_stdin();
+    let ended = running.finish();
+    assert_eq!((ended.status, &*ended.stdout), (Some(3), ""), "{ended:?}");
+    assert!(ended.stderr.contains("--within"), "{ended:?}");
 }

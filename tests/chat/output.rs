@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use support::http1::chunk;
+use support::http1::{chunk, response};
 use support::listener::lock;
 use support::program::{DEMO_NOTE, Program};
 use support::script::{self, Endpoint};
@@ -155,6 +155,32 @@ fn a_reader_that_has_enough_ends_the_program_quietly() {
 }
 
 #[test]
+fn a_reader_that_has_enough_is_told_only_of_a_conversation_that_remains() {
+    let usual = script::replying(|_, writer| {
+        script::begin(writer, &["Hello"]);
+        let event = chunk(script::token(" again"));
+        while writer.write_all(&event).is_ok() {}
+        Then::Close
+    });
+    let server = Server::start(move |request, writer| match request.endpoint() {
+        Endpoint::Delete => {
+            let _ = writer.write_all(&response("403 Forbidden", &[], ""));
+            Then::KeepAlive
+        }
+        _ => usual(request, writer),
+    });
+    let ended = chat(&server).arg("Hi").stdout_limit(5).run();
+    assert_eq!(
+        (ended.status, &*ended.stdout),
+        (Some(0), "Hello"),
+        "{ended:?}"
+    );
+    let said = "chat: the conversation remains on the server: ";
+    assert!(ended.stderr.starts_with(said), "{ended:?}");
+    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+}
+
+#[test]
 fn a_reader_of_everything_that_has_enough_ends_the_program_quietly_too() {
     let server = endless();
     let program = chat(&server).args(["-v", "Hi"]).stdout_limit(5);
@@ -209,6 +235,6 @@ fn a_reply_that_is_cut_at_its_greatest_length_is_said_to_be() {
     let ended = chat_program().args(demo).arg("one two three four").run();
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert_eq!(ended.stdout, "You said: \"one\n");
-    let said = format!("{DEMO_NOTE}chat: the reply is cut at its greatest length\n");
+    let said = format!("{DEMO_NOTE}chat: the reply was cut off at its maximum length\n");
     assert_eq!(ended.stderr, said);
 }

@@ -319,6 +319,12 @@ fn an_id_is_one_segment_of_the_path_and_comes_back_or_is_refused() {
 fn a_prompt_arrives_as_it_was_given() {
     let server = Server::start(script::respond);
     let client = client(server.url());
+    // Which version the server is shows in the settings that it takes.
+    client
+        .conversation()
+        .expect("a conversation")
+        .close()
+        .expect("deleted");
     for_all(string(), |prompt| {
         let mut conversation = client.resume(script::ID).expect("a conversation");
         let outcome = Outcome::of(conversation.send(&*prompt));
@@ -357,7 +363,9 @@ fn a_system_prompt_and_a_model_arrive_as_they_were_given() {
         let create = server.requests_to(Endpoint::Create).pop();
         let create = create.expect("the creation").json();
         assert_eq!(create["model"], model);
-        assert_eq!(create["preprompt"], prompt);
+        let is_blank = prompt.trim().is_empty();
+        let expected = if is_blank { Value::Null } else { prompt.into() };
+        assert_eq!(create["preprompt"], expected);
     });
 }
 
@@ -365,6 +373,12 @@ fn a_system_prompt_and_a_model_arrive_as_they_were_given() {
 fn a_parameter_arrives_as_it_was_set() {
     let server = Server::start(script::respond);
     let client = client(server.url());
+    // Which version the server is shows in the settings that it takes.
+    client
+        .conversation()
+        .expect("a conversation")
+        .close()
+        .expect("deleted");
     for_all((string(), value()), |(name, value)| {
         let name = format!("my {name}");
         let mut conversation = client.resume(script::ID).expect("a conversation");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use h2ogpt::{Client, DEFAULT_MODEL, Error, Message, Parameters, Step};
+use h2ogpt::{Canceller, Client, DEFAULT_MODEL, Error, Message, Parameters, Step};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -179,7 +179,7 @@ fn parameters_of_a_message_win_over_those_of_the_client_and_these_over_the_defau
 }
 
 #[test]
-fn a_service_that_does_not_know_details_is_asked_without_from_then_on() {
+fn a_server_that_does_not_know_details_is_asked_without_from_then_on() {
     let server = Server::start(responding(|request| {
         let asked = request.endpoint() == Endpoint::Message
             && !request.json()["parameters"]["details"].is_null();
@@ -229,12 +229,13 @@ fn a_retry_in_a_tree_replaces_what_the_history_has_of_the_message() {
     let server = Server::start(responding({
         let last = Arc::clone(&last);
         move |request| match request.endpoint() {
-            Endpoint::Settings if !request.is_json() => Some(response("403 Forbidden", &[], "")),
+            Endpoint::Settings => Some(response("500 Internal Server Error", &[], "")),
             Endpoint::Message => Some(response("502 Bad Gateway", &[], "")),
             Endpoint::History => {
                 let [id, from] = *lock(&last);
                 let root = json!({ "id": "root", "from": "system" });
-                let history = json!({ "messages": [root, { "id": id, "from": from }] });
+                let messages = json!([root, { "id": id, "from": from }]);
+                let history = json!({ "messages": messages, "modelTools": [] });
                 Some(response("200 OK", &[], history.to_string()))
             }
             _ => None,
@@ -256,7 +257,7 @@ fn a_retry_in_a_tree_replaces_what_the_history_has_of_the_message() {
         (Some("One"), root, message("root", Some("One"), false, true)),
         (None, root, message("root", Some("One"), false, true)),
         (None, root, message("root", Some("One"), false, true)),
-        // Taken, and without a reply.
+        // Stored, without a reply.
         (
             None,
             ["u1", "user"],
@@ -318,21 +319,19 @@ fn a_first_message_that_is_rate_limited_can_be_retried_without_the_history() {
 #[test]
 fn a_message_that_was_cancelled_before_it_was_sent_is_the_one_to_be_retried() {
     let server = plain();
-    let mut conversation = client(server.url()).conversation().unwrap();
+    let canceller = Canceller::new();
+    let client = client(server.url()).cancelled_by(&canceller);
+    let mut conversation = client.conversation().unwrap();
     assert_eq!(Outcome::of(conversation.send("One")).failure, None);
-    let reply = conversation.send("Two").unwrap();
-    reply.canceller().cancel();
-    assert!(Outcome::of(Ok(reply)).failure.is_some());
-    assert_eq!(
-        server.requests_to(Endpoint::Message).len(),
-        1,
-        "nothing was sent"
-    );
+    let before = server.requests().len();
+    canceller.cancel();
+    let error = conversation.send("Two").unwrap_err();
+    assert!(matches!(error, Error::Cancelled { .. }), "{error:?}");
+    assert_eq!(server.requests().len(), before, "nothing was sent");
+    canceller.reset();
     assert_eq!(Outcome::of(conversation.retry()).failure, None);
-    assert_eq!(
-        server.requests_to(Endpoint::Message)[1].json()["inputs"],
-        "Two"
-    );
+    let sent = server.requests_to(Endpoint::Message);
+    assert_eq!(sent[1].json()["inputs"], "Two");
 }
 
 #[test]
@@ -345,6 +344,7 @@ fn everything_is_below_the_base_path_but_the_origin() {
         paths,
         [
             "/chat/api/models",
+            "/chat/__data.json",
             "/chat/settings",
             "/chat/conversation",
             &message,
@@ -371,10 +371,11 @@ fn an_id_stays_one_segment_of_the_path_whatever_it_holds() {
     assert_eq!(first.unwrap().unwrap(), "Hi");
     drop(conversation);
     let path = "/conversation/..%2Fx%3Fy%23z";
+    let history = format!("{path}/__data.json?x-sveltekit-invalidated=_1");
     let stop = format!("{path}/stop-generating");
     let sent = server.requests().into_iter().map(|request| request.path);
     let paths: Vec<String> = sent.skip_while(|sent| sent != path).collect();
-    assert_eq!(paths, [path, path, &stop, path]);
+    assert_eq!(paths, [path, &history, path, &stop, path]);
 }
 
 #[test]

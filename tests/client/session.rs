@@ -1,11 +1,11 @@
-//! What a client and a service agree on around the messages: terms, redirects, cookies.
+//! What a client and a server agree on around the messages: terms, redirects, cookies.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
-use h2ogpt::{Error, Step};
+use h2ogpt::{Canceller, Error, Step};
 
 use support::client::{Failure, Outcome, builder, client, http, read, text};
 use support::http1::{Request, response};
@@ -62,7 +62,7 @@ fn settings_are_posted_once_over_conversations_clones_and_threads() {
 }
 
 #[test]
-fn a_service_that_forgot_the_terms_is_told_again_where_it_asks() {
+fn a_server_that_forgot_the_terms_is_told_again_where_it_asks() {
     for at in [Endpoint::Create, Endpoint::Message] {
         let server = refusing(at, 1, not_accepted);
         let mut conversation = client(server.url()).conversation().unwrap();
@@ -75,7 +75,7 @@ fn a_service_that_forgot_the_terms_is_told_again_where_it_asks() {
 }
 
 #[test]
-fn a_service_that_keeps_asking_for_the_terms_is_told_once_more_and_then_given_up() {
+fn a_server_that_keeps_asking_for_the_terms_is_told_once_more_and_then_given_up() {
     for (at, step) in [
         (Endpoint::Create, Step::Create),
         (Endpoint::Message, Step::Message),
@@ -124,7 +124,7 @@ const STEPS: [(Endpoint, Step); 4] = [
 ];
 
 #[test]
-fn a_redirect_of_the_settings_within_the_service_is_success() {
+fn a_redirect_of_the_settings_within_the_server_is_success() {
     for response in [redirect("303 See Other", "/"), redirect_in_body("/chat/")] {
         let failure = failure_of(Endpoint::Settings, response);
         assert!(failure.is_none(), "{failure:?}");
@@ -160,7 +160,7 @@ fn a_redirect_to_another_place_means_that_a_login_is_needed_and_is_not_followed(
 }
 
 #[test]
-fn a_service_that_has_moved_is_named_and_not_followed() {
+fn a_server_that_has_moved_is_named_and_not_followed() {
     let elsewhere = Server::start(script::respond);
     for status in ["301 Moved Permanently", "308 Permanent Redirect"] {
         for (at, step) in STEPS {
@@ -221,7 +221,7 @@ fn a_session_cookie_of_any_name_is_carried_and_replaced() {
 }
 
 #[test]
-fn a_cookie_that_the_service_deletes_is_not_sent() {
+fn a_cookie_that_the_server_deletes_is_not_sent() {
     let sent = cookies_sent(|request| match request.endpoint() {
         Endpoint::Settings => &[
             ("Set-Cookie", "a=1"),
@@ -266,12 +266,11 @@ fn settings_that_hang_in_one_conversation_do_not_hold_up_another() {
         reply(request, writer)
     });
     let client = builder(server.url()).model("model").build().unwrap();
-    let mut stuck = client.conversation().unwrap();
+    let canceller = Canceller::new();
+    let mut stuck = client.cancelled_by(&canceller).conversation().unwrap();
     let mut other = client.conversation().unwrap();
-    let stuck = stuck.send("forgotten").unwrap();
-    let canceller = stuck.canceller();
     thread::scope(|scope| {
-        let stuck = scope.spawn(|| stuck.collect::<Result<String, Error>>());
+        let stuck = scope.spawn(|| text(stuck.send("forgotten")));
         hanging.recv().expect("the settings, once more");
         assert_eq!(text(other.send("Hi")).unwrap(), "Hello");
         assert!(!stuck.is_finished());
@@ -282,8 +281,8 @@ fn settings_that_hang_in_one_conversation_do_not_hold_up_another() {
 }
 
 #[test]
-fn settings_that_are_taken_at_last_are_no_error_any_more() {
-    // Form and JSON, which is no harm as long as the service does without.
+fn settings_that_are_accepted_at_last_are_no_error_any_more() {
+    // As a form, before the server asks for the terms and after it. Then comes the JSON.
     let left = Mutex::new((2, 1));
     let server = Server::start(responding(move |request| {
         let (settings, creations) = &mut *lock(&left);

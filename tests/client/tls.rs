@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use h2ogpt::{Client, ClientBuilder, Error};
+use h2ogpt::{Client, ClientBuilder, Error, TimeLimit};
 
 use support::client::{chain, expired, read};
 use support::http1::chunk;
@@ -149,7 +149,7 @@ fn a_server_that_is_silent_in_the_handshake_takes_no_longer_than_timeout_connect
         .expect("a client");
     let started = Instant::now();
     let error = client.conversation().expect_err("no TLS");
-    assert_eq!(expired(&error), Some("timeout_connect"), "{error:?}");
+    assert_eq!(expired(&error), Some(TimeLimit::Connect), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(5), "{error}");
 }
 

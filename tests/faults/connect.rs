@@ -1,4 +1,4 @@
-//! Services that cannot be reached at all.
+//! Servers that cannot be reached at all.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use h2ogpt::Step::Settings;
+use h2ogpt::TimeLimit;
 
 use support::HAS_TLS;
 use support::listener::Listener;
@@ -20,13 +21,14 @@ fn expect(url: &str, identity: Option<&Identity>, wanted: &Outcome) {
     if identity.is_some() && !HAS_TLS {
         return;
     }
-    // TLS has its time, unless this is what comes of taking too long.
+    // TLS has its time, unless this is what comes of taking too long. Other limits come later.
     let patience = match wanted {
         Outcome::Timeout(..) => Duration::ZERO,
         _ => identity.map_or(Duration::ZERO, |_| HANDSHAKE),
     };
     let limits = Limits {
         connect: SECOND + patience,
+        token: 10 * SECOND + patience,
         ..Limits::SHORT
     };
     let client = client(url, identity, &limits);
@@ -76,7 +78,7 @@ fn connections_are_not_accepted() {
         }
         assert!(waiting.len() < 10_000, "the queue has no end");
     }
-    let wanted = Outcome::Timeout(Settings, "timeout_connect");
+    let wanted = Outcome::Timeout(Settings, TimeLimit::Connect);
     let identity = Identity::localhost();
     thread::scope(|scope| {
         scope.spawn(|| expect(&url("http", address), None, &wanted));
@@ -87,7 +89,7 @@ fn connections_are_not_accepted() {
 #[test]
 fn the_tls_handshake_is_not_answered() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let wanted = Outcome::Timeout(Settings, "timeout_connect");
+    let wanted = Outcome::Timeout(Settings, TimeLimit::Connect);
     let url = url("https", listener.local_addr().unwrap());
     expect(&url, Some(&Identity::localhost()), &wanted);
 }
@@ -101,7 +103,7 @@ fn the_tls_handshake_is_answered_byte_by_byte() {
             thread::sleep(SECOND / 10);
         }
     });
-    let wanted = Outcome::Timeout(Settings, "timeout_connect");
+    let wanted = Outcome::Timeout(Settings, TimeLimit::Connect);
     let url = format!("https://127.0.0.1:{}", listener.port());
     expect(&url, Some(&Identity::localhost()), &wanted);
 }

@@ -15,7 +15,7 @@ pub enum Fault {
     Then(Vec<u8>, Then),
     /// These bytes, some more so much later, and then nothing.
     Late(Vec<u8>, Duration, Vec<u8>),
-    /// These bytes, and then a part again and again until nobody takes it any more.
+    /// These bytes, and then a piece again and again until nobody takes it any more.
     Endless(Vec<u8>, Vec<u8>, Duration),
 }
 
@@ -38,11 +38,11 @@ impl Fault {
                 write(second);
                 Then::Hold
             }
-            Fault::Endless(first, part, every) => {
+            Fault::Endless(first, piece, every) => {
                 let mut wanted = write(first);
                 while wanted {
                     thread::sleep(*every);
-                    wanted = write(part);
+                    wanted = write(piece);
                 }
                 Then::Close
             }
@@ -50,38 +50,38 @@ impl Fault {
     }
 }
 
-/// These parts, and then nothing: the connection stays open.
-pub fn hold(parts: &[&[u8]]) -> Fault {
-    Fault::Then(parts.concat(), Then::Hold)
+/// These pieces, and then nothing: the connection stays open.
+pub fn hold(pieces: &[&[u8]]) -> Fault {
+    Fault::Then(pieces.concat(), Then::Hold)
 }
 
-/// These parts, and then an orderly end of the connection.
-pub fn close(parts: &[&[u8]]) -> Fault {
-    Fault::Then(parts.concat(), Then::Close)
+/// These pieces, and then an orderly end of the connection.
+pub fn close(pieces: &[&[u8]]) -> Fault {
+    Fault::Then(pieces.concat(), Then::Close)
 }
 
-/// These parts, and then a reset.
-pub fn reset(parts: &[&[u8]]) -> Fault {
-    Fault::Then(parts.concat(), Then::Reset)
+/// These pieces, and then a reset.
+pub fn reset(pieces: &[&[u8]]) -> Fault {
+    Fault::Then(pieces.concat(), Then::Reset)
 }
 
-/// A response of these parts.
-pub fn respond(parts: &[&[u8]]) -> Fault {
-    Fault::Then(parts.concat(), Then::KeepAlive)
+/// These pieces, which are a response.
+pub fn respond(pieces: &[&[u8]]) -> Fault {
+    Fault::Then(pieces.concat(), Then::KeepAlive)
 }
 
-/// These parts, and then one more every so many milliseconds.
-pub fn endless(first: &[&[u8]], part: &[u8], every: u64) -> Fault {
-    Fault::Endless(first.concat(), part.to_vec(), Duration::from_millis(every))
+/// These pieces, and then one more every so many milliseconds.
+pub fn endless(first: &[&[u8]], piece: &[u8], every: u64) -> Fault {
+    Fault::Endless(first.concat(), piece.to_vec(), Duration::from_millis(every))
 }
 
-/// These parts, and then as many more as are taken.
-pub fn flood(first: &[&[u8]], part: &[u8]) -> Fault {
-    let many = part.repeat((64 << 10) / part.len());
+/// These pieces, and then as many more as are taken.
+pub fn flood(first: &[&[u8]], piece: &[u8]) -> Fault {
+    let many = piece.repeat((64 << 10) / piece.len());
     endless(first, &many, 0)
 }
 
-/// These parts, a last one so many milliseconds later, and then nothing.
+/// These pieces, a last one so many milliseconds later, and then nothing.
 pub fn late(first: &[&[u8]], after: u64, second: &[u8]) -> Fault {
     Fault::Late(
         first.concat(),

@@ -14,10 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use h2ogpt::{Client, Error, Reply, Step};
+use h2ogpt::{Client, Error, Prompt, Reply, Step};
 
 use support::HAS_TLS;
-use support::client::send_with_search;
 use support::script::{Endpoint, replies};
 use support::server::{Request, Server, Then};
 use support::tls::Identity;
@@ -110,6 +109,16 @@ fn client(url: &str, identity: Option<&Identity>, limits: &Limits) -> Client {
     builder.build().expect("a client")
 }
 
+/// Makes a connection that is kept alive, without anybody else doing so: handshakes of many at once
+/// take longer than the limits that rows wait for.
+fn connect_first(client: &Client) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // There is no list, which says that there is a connection.
+    let mut tries = 0..20;
+    while tries.next().is_some() && !matches!(client.models(), Err(Error::Http { .. })) {}
+}
+
 /// One conversation with one message, from its beginning to its end.
 fn live(client: &Client, row: &Row) -> Observed {
     let started = Instant::now();
@@ -118,11 +127,11 @@ fn live(client: &Client, row: &Row) -> Observed {
         Err(error) => return Observed::error(&error, started),
     };
     let started = Instant::now();
-    let reply = match row.at {
-        Step::WebSearch => send_with_search(&mut conversation, "Hi"),
-        _ => conversation.send("Hi"),
+    let prompt = Prompt::new("Hi").web_search(row.at == Step::WebSearch);
+    let mut observed = match conversation.send(prompt) {
+        Ok(reply) => read(reply, row.pause),
+        Err(error) => Observed::error(&error, started),
     };
-    let mut observed = read(reply.expect("a prompt"), row.pause);
     observed.elapsed = started.elapsed();
 
     let started = Instant::now();
@@ -179,6 +188,7 @@ fn endpoint(step: Step) -> Endpoint {
     match step {
         Step::Settings => Endpoint::Settings,
         Step::Create => Endpoint::Create,
+        Step::Prepare => Endpoint::Title,
         Step::History => Endpoint::History,
         Step::WebSearch => Endpoint::WebSearch,
         Step::Message => Endpoint::Message,
@@ -197,7 +207,8 @@ fn serve(row: &Row, request: &Request, out: &mut dyn Write, taken: &AtomicUsize)
         return Then::Hold;
     }
     // Only of a server that refuses the settings as a form, messages may be trees.
-    if at == Endpoint::Settings && row.at == Step::History && !request.is_json() {
+    let is_later = matches!(row.at, Step::History | Step::Prepare);
+    if at == Endpoint::Settings && is_later && !request.is_json() {
         let _ = out.write_all(&forbidden());
         return Then::KeepAlive;
     }
@@ -218,7 +229,11 @@ fn run(row: Row, identity: Option<&Identity>) -> (String, Vec<String>) {
     };
     let patience = identity.map_or(Duration::ZERO, |_| HANDSHAKE);
     let limits = Limits::patient(&row, patience);
-    let observed = live(&client(&server.url(), identity, &limits), &row);
+    let client = client(&server.url(), identity, &limits);
+    if identity.is_some() {
+        connect_first(&client);
+    }
+    let observed = live(&client, &row);
     let deletes = server.requests_to(Endpoint::Delete).len();
     let taken = taken.load(Ordering::Relaxed);
 
@@ -257,7 +272,7 @@ fn run(row: Row, identity: Option<&Identity>) -> (String, Vec<String>) {
         format!("left after {leaving:?}"),
     );
     expect(
-        // In the short time for a DELETE that is not answered, its connection may not be there yet.
+        // In the short time for a DELETE without a response, its connection may not be there yet.
         deletes == row.deletes || (row.dead && deletes == 0 && !patience.is_zero()),
         format!("{deletes} times DELETE instead of {}", row.deletes),
     );

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use h2ogpt::{Error, Step};
-
-use support::client::expired;
+use h2ogpt::{Error, Step, TimeLimit};
 
 use crate::fault::Fault;
 use crate::{SECOND, TIMEOUT_REPLY};
@@ -14,7 +12,7 @@ use crate::{SECOND, TIMEOUT_REPLY};
 pub enum Outcome {
     /// All is well, and this is the reply.
     Complete(String),
-    Timeout(Step, &'static str),
+    Timeout(Step, TimeLimit),
     Network(Step),
     Http(Step, u16),
     Protocol(Step),
@@ -34,9 +32,7 @@ pub fn server_error(message: &str) -> Outcome {
 impl Outcome {
     pub fn of(error: &Error) -> Outcome {
         match error {
-            Error::Timeout { step, .. } => {
-                Outcome::Timeout(*step, expired(error).unwrap_or_default())
-            }
+            Error::Timeout { step, limit, .. } => Outcome::Timeout(*step, *limit),
             Error::Network { step, .. } => Outcome::Network(*step),
             Error::Http { step, status, .. } => Outcome::Http(*step, *status),
             Error::Protocol { step, .. } => Outcome::Protocol(*step),
@@ -49,7 +45,7 @@ impl Outcome {
     /// No earlier and no later than this.
     pub fn bounds(&self) -> (Duration, Duration) {
         match self {
-            Outcome::Timeout(_, "timeout_reply") => (TIMEOUT_REPLY, TIMEOUT_REPLY + SECOND),
+            Outcome::Timeout(_, TimeLimit::Reply) => (TIMEOUT_REPLY, TIMEOUT_REPLY + SECOND),
             Outcome::Timeout(..) => (SECOND, 2 * SECOND),
             _ => (Duration::ZERO, SECOND),
         }
@@ -138,13 +134,13 @@ impl Row {
         self
     }
 
-    /// After the fault nothing is answered any more, not even the DELETE.
+    /// After the fault there is no response any more, not even to the DELETE.
     pub fn dead(mut self) -> Row {
         self.dead = true;
         self
     }
 
-    /// Whether the DELETE is not answered, so that `timeout_delete` is waited for.
+    /// Whether there is no response to the DELETE, so that `timeout_delete` is waited for.
     pub fn lacks_delete(&self) -> bool {
         let is_left_waiting = matches!(self.outcome, Outcome::Timeout(..) | Outcome::Complete(_));
         self.dead || (self.at == Step::Delete && is_left_waiting)

@@ -5,6 +5,7 @@ mod before;
 use std::time::Duration;
 
 use h2ogpt::Step::{Delete, Message};
+use h2ogpt::TimeLimit;
 
 use support::http1::{LAST_CHUNK, chunk};
 use support::script::{HEAD, ID, JSON};
@@ -27,7 +28,7 @@ fn silence_in_the_reply() -> Vec<Row> {
     let hello = token("Hello");
     let begun: &[&[u8]] = &[HEAD, &hello];
     let row = |name, fault| {
-        let outcome = Timeout(Message, "timeout_token");
+        let outcome = Timeout(Message, TimeLimit::Token);
         Row::new(Message, name, fault, outcome).partial("Hello")
     };
     let keep_alive = chunk("{\"type\":\"status\",\"status\":\"keepAlive\"}\n");
@@ -76,7 +77,7 @@ fn silence_in_the_reply() -> Vec<Row> {
             Message,
             "tokens without end",
             endless(begun, &token(" and"), 100),
-            Timeout(Message, "timeout_reply"),
+            Timeout(Message, TimeLimit::Reply),
         )
         .partial("Hello and and and and…"),
         Row::new(
@@ -208,7 +209,7 @@ fn after_the_reply() -> Vec<Row> {
 fn deleting() -> Vec<Row> {
     let row = |name, fault, outcome| Row::new(Delete, name, fault, outcome);
     let silent = |name, leave| row(name, hold(&[]), complete("Hello you")).leave(leave);
-    let timeout = || Timeout(Delete, "timeout_delete");
+    let timeout = || Timeout(Delete, TimeLimit::Delete);
     let gone = format!("{{\"message\":\"{ID} not found\"}}");
     let drip = b"HTTP/1.1 200 OK\r\nX-Slow: ";
     vec![

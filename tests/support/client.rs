@@ -6,8 +6,8 @@ use std::io::BufRead;
 use std::time::Duration;
 
 use h2ogpt::{
-    Client, ClientBuilder, Conversation, Error, FinishReason, Parameters, Reply, Result, Step,
-    Tokens,
+    Client, ClientBuilder, Conversation, Error, FinishReason, Parameters, Prompt, Reply, Result,
+    Step, TimeLimit, Tokens,
 };
 
 /// Nothing takes that long unless it is broken.
@@ -32,17 +32,17 @@ pub fn send_with<'c>(
     prompt: &str,
     parameters: &Parameters,
 ) -> Result<Reply<'c>> {
-    conversation.send_with(prompt, parameters)
+    conversation.send(Prompt::new(prompt).parameters(parameters.clone()))
 }
 
 /// Sends a prompt that is to be searched for in the web first.
 pub fn send_with_search<'c>(conversation: &'c mut Conversation, prompt: &str) -> Result<Reply<'c>> {
-    conversation.web_search(prompt)
+    conversation.send(Prompt::new(prompt).web_search(true))
 }
 
 /// Decodes a reply without a client.
 pub fn decode<R: BufRead>(stream: R) -> Tokens<R> {
-    h2ogpt::tokens(stream)
+    Tokens::new(stream)
 }
 
 /// The text of a reply that has to be complete.
@@ -92,10 +92,10 @@ fn read_all(reply: &mut impl Iterator<Item = Result<String>>) -> (Vec<String>, O
     (tokens, failure)
 }
 
-/// The limit that expired, by the name of its setting.
-pub fn expired(error: &Error) -> Option<&'static str> {
+/// The limit that expired.
+pub fn expired(error: &Error) -> Option<TimeLimit> {
     match error {
-        Error::Timeout { setting, .. } => Some(setting),
+        Error::Timeout { limit, .. } => Some(*limit),
         _ => None,
     }
 }

@@ -15,10 +15,11 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What the chat program says of its demonstration, on standard error.
 pub const DEMO_NOTE: &str =
-    "chat: a demonstration: the answers are made up in this program, without a model\n";
+    "chat: a demonstration: the replies are made up in this program, without a model\n";
 
 /// What the programs read of the environment. A test says itself what it wants of it.
-const VARIABLES: [&str; 11] = [
+const VARIABLES: [&str; 12] = [
+    "XDG_STATE_HOME",
     "H2OGPT_URL",
     "H2OGPT_MODEL",
     "H2OGPT_COOKIE",
@@ -203,8 +204,14 @@ impl Running {
     /// What Ctrl-C does.
     #[cfg(unix)]
     pub fn interrupt(&self) {
+        self.signal("INT");
+    }
+
+    /// Sends a signal of this name, such as `TERM`.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) {
         // Built into every shell, other than the program of that name.
-        let kill = format!("kill -INT {}", self.child.id());
+        let kill = format!("kill -{name} {}", self.child.id());
         let status = Command::new("sh").args(["-c", &kill]).status();
         assert!(status.expect("a shell").success(), "{kill}");
     }
@@ -230,6 +237,11 @@ impl Running {
             stdout,
             stderr,
         }
+    }
+
+    /// What is on standard output so far.
+    pub fn stdout(&self) -> String {
+        lock(&self.stdout.state).text()
     }
 
     fn said(&self) -> (String, String) {

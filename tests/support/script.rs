@@ -30,7 +30,10 @@ pub enum Endpoint {
     Models,
     Settings,
     Create,
+    Title,
     History,
+    /// The data behind the pages.
+    PageData,
     WebSearch,
     Message,
     Stop,
@@ -46,7 +49,9 @@ impl Request {
             ("GET", [.., "api", "models"]) => Endpoint::Models,
             ("POST", [.., "settings"]) => Endpoint::Settings,
             ("POST", [.., "conversation"]) => Endpoint::Create,
+            ("PATCH", [.., "conversation", _]) => Endpoint::Title,
             ("GET", [.., "api", "conversation", _]) => Endpoint::History,
+            ("GET", [.., "__data.json"]) => Endpoint::PageData,
             ("GET", [.., "conversation", _, "web-search"]) => Endpoint::WebSearch,
             ("POST", [.., "conversation", _]) => Endpoint::Message,
             ("POST", [.., "conversation", _, "stop-generating"]) => Endpoint::Stop,
@@ -93,8 +98,8 @@ pub fn usual(request: &Request) -> Vec<u8> {
             end(&mut reply, "Hi");
             reply
         }
-        Endpoint::Stop | Endpoint::Delete => response("200 OK", &[], ""),
-        Endpoint::Models | Endpoint::Other => response(
+        Endpoint::Title | Endpoint::Stop | Endpoint::Delete => response("200 OK", &[], ""),
+        Endpoint::Models | Endpoint::PageData | Endpoint::Other => response(
             "404 Not Found",
             &[("Content-Type", "text/html")],
             "Not Found",

@@ -46,8 +46,10 @@ pub fn service(dialect: Dialect) -> Builder {
     Service::builder().dialect(dialect)
 }
 
+/// A client that leaves broken what is broken: it does not wait for the rest of a reply.
 pub fn builder(service: &Service) -> ClientBuilder {
-    Client::builder().url(service.url()).no_proxy()
+    let builder = Client::builder().url(service.url()).no_proxy();
+    builder.reattach(false)
 }
 
 /// Sends a prompt and reads all of the reply, whose tokens are its text.
@@ -67,7 +69,7 @@ pub fn check(is_so: bool, otherwise: impl Into<String>) -> Result<(), Box<dyn Er
     }
 }
 
-/// What was said in a conversation, as the service has it.
+/// What was said in a conversation, as the server has it.
 pub fn history(service: &Service, id: &str) -> Vec<String> {
     let said = service.history(id).unwrap_or_default();
     let lines = said.into_iter().filter(|(who, _)| who != "system");

@@ -1,7 +1,7 @@
-//! What is said, and what the service remembers of it.
+//! What is said, and what the server stores of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use h2ogpt::{Event, FinishReason};
@@ -18,13 +18,13 @@ pub fn columns() -> Vec<Column> {
         Column::new(
             "one question, from settings to DELETE",
             lifecycle,
-            |_| "a reply, deleted",
+            |_| "complete, deleted",
         ),
         Column::new("below a base path", base_path, |_| "everything is below"),
         Column::new("three messages", three_messages, |_| "6 in the history"),
         Column::new("the reply of a kept conversation", kept, |_| "stored"),
         Column::new("a system prompt", system_prompt, |dialect| match dialect {
-            Dialect::V0_3 => "ignored",
+            Dialect::V0_3 => "in front of the first message",
             _ => "obeyed",
         }),
         Column::new("retry", retry, |_| "replaced: 2 in the history"),
@@ -57,7 +57,7 @@ pub fn columns() -> Vec<Column> {
         Column::new("cancelled, and on", cancelled, |_| "the next is whole"),
         Column::new("characters of any size", emoji, |_| "whole"),
         Column::new("a history of more than 1 MiB", long_history, |_| "goes on"),
-        Column::new("a title", title, |dialect| {
+        Column::new("a title, if it is wanted", title, |dialect| {
             if dialect.is_tree() {
                 "\"What is the meaning of\""
             } else {
@@ -85,7 +85,7 @@ fn lifecycle(dialect: Dialect) -> Cell {
     check(service.conversations() == 1, "no conversation")?;
     conversation.close()?;
     check(service.conversations() == 0, "not deleted")?;
-    Ok("a reply, deleted".into())
+    Ok("complete, deleted".into())
 }
 
 fn base_path(dialect: Dialect) -> Cell {
@@ -111,14 +111,14 @@ fn three_messages(dialect: Dialect) -> Cell {
     let third = ask(&mut conversation, "Three")?;
     let expected = "Before that you said: \"Two\". (3 messages so far)";
     check(third.contains(expected), third)?;
-    // Services that store a reply late have it when the conversation is left.
+    // Servers that store a reply late have it when the conversation is left.
     let history = history(&service, &conversation.keep());
     let prompts = ["user: One", "user: Two", "user: Three"];
     let asked: Vec<&String> = history.iter().step_by(2).collect();
     check(asked == prompts, format!("{history:?}"))?;
-    let is_answered = |line: &String| line.starts_with("assistant: You said");
+    let is_reply = |line: &String| line.starts_with("assistant: You said");
     check(
-        history.iter().skip(1).step_by(2).all(is_answered),
+        history.iter().skip(1).step_by(2).all(is_reply),
         format!("{history:?}"),
     )?;
     Ok(format!("{} in the history", history.len()))
@@ -143,12 +143,13 @@ fn system_prompt(dialect: Dialect) -> Cell {
     let second = ask(&mut conversation, "Two")?;
     let expected = "My instructions are: \"Be \"brief\".\".";
     let obeyed = [first, second].map(|text| text.contains(expected));
-    Ok(match obeyed {
-        [true, true] => "obeyed",
-        [false, false] => "ignored",
-        _ => "obeyed in part",
-    }
-    .into())
+    let said = history(&service, conversation.id());
+    let is_in_front = said[0] == "user: Be \"brief\".\n\nOne";
+    Ok(match (obeyed, is_in_front) {
+        ([true, true], false) => "obeyed".into(),
+        ([false, false], true) => "in front of the first message".into(),
+        _ => format!("{said:?}"),
+    })
 }
 
 fn retry(dialect: Dialect) -> Cell {
@@ -188,37 +189,29 @@ fn retry_and_on(dialect: Dialect) -> Cell {
     Ok("goes on from the second try".into())
 }
 
-/// Each message is refused twice, or its connection fails, before it is taken; or nobody may ask
-/// for a while what there is to be retried.
+/// Each message is refused twice, or its connection fails, before it is looked at; or nobody may
+/// ask for a while what there is to be retried.
 fn refused(dialect: Dialect) -> Cell {
+    let message = "POST /conversation/{id}";
+    let history_path = "GET /api/conversation/{id}";
     let mut faults = vec![
-        ("/conversation/", Fault::Status(429, Some(7))),
-        ("/conversation/", Fault::Reset),
-        ("/conversation/", Fault::Hangup),
+        (message, Fault::Status(429, Some(7))),
+        (message, Fault::Reset),
+        (message, Fault::Hangup),
     ];
     if dialect.is_tree() {
-        faults.push(("/api/conversation/", Fault::Status(429, None)));
+        faults.push((history_path, Fault::Status(429, None)));
     }
-    for (path, fault) in faults {
-        let left = Arc::new(AtomicUsize::new(0));
-        let service = service(dialect).faults({
-            let (left, fault) = (left.clone(), fault.clone());
-            move |seen| {
-                let one_less = |left: usize| left.checked_sub(1);
-                let is_it = seen.path.starts_with(path);
-                let fails = is_it && left.fetch_update(SeqCst, SeqCst, one_less).is_ok();
-                fails.then(|| fault.clone())
-            }
-        });
-        let service = service.start()?;
+    for (request, fault) in faults {
+        let service = service(dialect).start()?;
         let mut conversation = builder(&service).build()?.conversation()?;
         let mut said = Vec::new();
         for prompt in ["One", "Two", "Three"] {
             // Where the creation has said what the first one follows, nobody asks.
-            let reply = if path == "/api/conversation/" && prompt == "One" {
+            let reply = if request == history_path && prompt == "One" {
                 ask(&mut conversation, prompt)?
             } else {
-                left.store(2, SeqCst);
+                service.fail_next(2, request, fault.clone());
                 let first = text(conversation.send(prompt));
                 let second = text(conversation.retry());
                 let both = format!("{fault:?}: {first:?}, {second:?}");
@@ -360,7 +353,8 @@ fn long_history(dialect: Dialect) -> Cell {
 
 fn title(dialect: Dialect) -> Cell {
     let service = service(dialect).start()?;
-    let mut conversation = builder(&service).build()?.conversation()?;
+    let client = builder(&service).titles(true).build()?;
+    let mut conversation = client.conversation()?;
     let mut reply = conversation.send("What is the meaning of life?")?;
     let mut titles = Vec::new();
     for event in reply.events() {

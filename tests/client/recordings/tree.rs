@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use h2ogpt::{Error, Event, Step};
 use serde_json::Value;
 
-use support::client::{Failure, Outcome, client, http};
+use support::client::{Failure, Outcome, builder, client, http};
 use support::http1::Request;
 use support::recording::{Recordings, names};
 use support::replay::Replay;
@@ -38,27 +38,20 @@ impl Version {
         }
     }
 
-    /// Everything but messages. Settings are refused as a form and taken as JSON.
+    /// Everything but messages. What is accepted of settings is JSON.
     fn replay(self) -> Replay {
         Replay::new(self.folder())
             .on("GET", "/api/models", "00-models-api")
-            .settings("45-settings-form")
             .settings("01-settings")
             .stop("07-stop")
             .delete("62-delete")
     }
 
-    /// The same with a conversation, whose messages v0.8.4 takes as JSON only: a form is refused
-    /// like any other encoding that is not its own.
+    /// The same with a conversation.
     fn conversation(self) -> Replay {
-        let replay =
-            self.replay()
-                .create("02-create")
-                .on("GET", "/api/conversation/{id}", "03-get-api");
-        match self {
-            V0_8_4 => replay.message("38-other-encoding"),
-            Main => replay,
-        }
+        let history = ("GET", "/api/conversation/{id}", "03-get-api");
+        let replay = self.replay().create("02-create");
+        replay.on(history.0, history.1, history.2)
     }
 }
 
@@ -126,19 +119,7 @@ fn every_recording_is_replayed() {
 fn every_message_comes_to_what_its_recording_says_and_the_conversation_is_deleted() {
     for (version, name, expected) in messages() {
         let context = format!("{version:?} {name}");
-        let refused = Recordings::open(version.folder()).load(name).status >= 400;
-        let replay = if refused {
-            // In any encoding.
-            Replay::new(version.folder())
-                .settings("45-settings-form")
-                .settings("01-settings")
-                .create("02-create")
-                .on("GET", "/api/conversation/{id}", "03-get-api")
-                .delete("62-delete")
-        } else {
-            version.conversation()
-        };
-        let server = replay.message(name).start();
+        let server = version.conversation().message(name).start();
         let mut conversation = client(server.url()).conversation().expect(&context);
         assert_eq!(
             Outcome::of(conversation.send("hello")),
@@ -152,6 +133,11 @@ fn every_message_comes_to_what_its_recording_says_and_the_conversation_is_delete
             [version.path()],
             "{context}"
         );
+        let posted = of_method(&requests, "POST").into_iter();
+        let posted = posted.filter(|path| *path == version.path()).count();
+        // After it has accepted the terms, the client tries again.
+        let asks_for_terms = Recordings::open(version.folder()).load(name).status == 405;
+        assert_eq!(posted, 1 + usize::from(asks_for_terms), "{context}");
     }
 }
 
@@ -167,24 +153,58 @@ fn a_message_decodes_the_same_without_a_client() {
 }
 
 #[test]
-fn settings_are_posted_as_a_form_and_then_as_json_with_the_first_model_that_is_listed() {
+fn no_settings_are_posted_and_the_first_model_that_is_listed_replies() {
     for version in [V0_8_4, Main] {
         let server = version.conversation().message("04-msg1").start();
         let mut conversation = client(server.url()).conversation().unwrap();
         assert_eq!(Outcome::of(conversation.send("hello")).text, HELLO);
         drop(conversation);
         let requests = server.requests();
+        assert!(requests.iter().all(|request| request.path != "/settings"));
+        let create = requests.iter().find(|r| r.path == "/conversation").unwrap();
+        assert_eq!(create.body, br#"{"model":"fake/model-a"}"#);
+    }
+}
+
+/// Only for those who ask for sharing, or where a server asks for its terms.
+#[test]
+fn settings_are_json_with_the_first_model_that_is_listed() {
+    for version in [V0_8_4, Main] {
+        let server = version.conversation().start();
+        let client = builder(server.url()).share_with_model_authors(true).build();
+        drop(client.unwrap().conversation().unwrap());
+        let requests = server.requests();
         let posted: Vec<_> = requests.iter().filter(|r| r.path == "/settings").collect();
-        let types: Vec<_> = posted.iter().map(|r| r.header("content-type")).collect();
-        let form = "application/x-www-form-urlencoded";
-        assert_eq!(types, [Some(form), Some("application/json")]);
-        let settings = posted[1].json();
+        let [settings] = posted.as_slice() else {
+            panic!("{version:?}: {posted:?}");
+        };
+        assert!(settings.is_json(), "{version:?}");
+        let settings = settings.json();
         assert_eq!(settings["activeModel"], "fake/model-a");
         assert_eq!(settings["ethicsModalAccepted"], true);
         assert_eq!(settings["welcomeModalSeen"], true);
-        assert_eq!(settings["shareConversationsWithModelAuthors"], false);
-        let create = requests.iter().find(|r| r.path == "/conversation").unwrap();
-        assert_eq!(create.body, br#"{"model":"fake/model-a"}"#);
+        assert_eq!(settings["shareConversationsWithModelAuthors"], true);
+    }
+}
+
+/// A version that is not known yet is asked by a form first.
+#[test]
+fn settings_that_are_refused_as_a_form_are_posted_as_json_where_they_are_needed() {
+    for version in [V0_8_4, Main] {
+        let server = Replay::new(version.folder())
+            .settings("45-settings-form")
+            .settings("01-settings")
+            .create("02-create")
+            .delete("62-delete")
+            .start();
+        let builder = builder(server.url()).model("fake/model-b");
+        let client = builder.share_with_model_authors(true).build().unwrap();
+        drop(client.conversation().unwrap());
+        let requests = server.requests();
+        let posted = requests.iter().filter(|r| r.path == "/settings");
+        let types: Vec<_> = posted.map(|r| r.header("content-type")).collect();
+        let form = "application/x-www-form-urlencoded";
+        assert_eq!(types, [Some(form), Some("application/json")], "{version:?}");
     }
 }
 
@@ -250,7 +270,8 @@ fn last_of_history(version: Version) -> Value {
 fn the_title_is_an_event_beside_the_tokens() {
     for (version, title) in [(V0_8_4, "💬 Fake Title"), (Main, "Fake Title")] {
         let server = version.conversation().message("04-msg1").start();
-        let mut conversation = client(server.url()).conversation().unwrap();
+        let client = builder(server.url()).titles(true).build().unwrap();
+        let mut conversation = client.conversation().unwrap();
         let mut reply = conversation.send("hello").unwrap();
         let events: Vec<Event> = reply.events().map(Result::unwrap).collect();
         assert_eq!(events[0], Event::Title(title.to_owned()));
@@ -274,7 +295,11 @@ fn models_are_listed() {
 
 #[test]
 fn refusals_of_the_other_steps_say_what_is_wrong() {
-    let conversation = |replay: Replay| client(replay.start().url()).conversation();
+    let conversation = |replay: Replay, model: &str| {
+        let server = replay.start();
+        let client = builder(server.url()).model(model).build();
+        client.expect("a client").conversation()
+    };
     let close = |version: Version, delete| -> Error {
         let server = Replay::new(version.folder())
             .create("02-create")
@@ -285,9 +310,15 @@ fn refusals_of_the_other_steps_say_what_is_wrong() {
         conversation.close().expect_err(delete)
     };
     for version in [V0_8_4, Main] {
-        let error = conversation(version.replay().create("33-bad-model")).unwrap_err();
-        let message = "Invalid request (does the service have the model \"fake/model-a\"?)";
-        assert_eq!(Failure::from(&error), http(Step::Create, 400, message));
+        let replay = version.replay().create("33-bad-model");
+        let error = conversation(replay, "no/such").unwrap_err();
+        let listed = match version {
+            V0_8_4 => "fake/model-a, fake/openai",
+            Main => "fake/model-a, fake/model-b, plain-c",
+        };
+        let message = "Invalid request (the server does not have the model \"no/such\"; it has ";
+        let expected = http(Step::Create, 400, &format!("{message}{listed})"));
+        assert_eq!(Failure::from(&error), expected);
         let error = close(version, "63-delete-again");
         let gone = http(Step::Delete, 404, "Conversation not found");
         assert_eq!(Failure::from(&error), gone);
@@ -297,7 +328,7 @@ fn refusals_of_the_other_steps_say_what_is_wrong() {
 }
 
 #[test]
-fn terms_that_were_forgotten_are_accepted_again() {
+fn terms_are_accepted_where_the_server_asks_for_them() {
     let server = V0_8_4
         .replay()
         .create("01-create-before-settings")
@@ -305,20 +336,21 @@ fn terms_that_were_forgotten_are_accepted_again() {
         .start();
     let conversation = client(server.url()).conversation().unwrap();
     assert_eq!(conversation.id(), "6b010568a33833091ec88643");
+    let settings = server.requests().into_iter();
+    let settings: Vec<_> = settings.filter(|r| r.path == "/settings").collect();
+    assert!(settings.len() == 1 && settings[0].is_json(), "{settings:?}");
 }
 
 #[test]
-fn a_service_that_wants_a_login_says_so_at_the_settings_or_at_the_creation() {
-    for (settings, step) in [
-        (["80-login.settings"; 2], Step::Settings),
-        (["45-settings-form", "01-settings"], Step::Create),
-    ] {
+fn a_server_that_requires_a_login_says_so_at_the_settings_or_at_the_creation() {
+    for (shares, step) in [(true, Step::Settings), (false, Step::Create)] {
         let server = Replay::new(Main.folder())
-            .settings(settings[0])
-            .settings(settings[1])
+            .on("GET", "/api/models", "00-models-api")
+            .settings("80-login.settings")
             .create("80-login.create")
             .start();
-        let error = client(server.url()).conversation().unwrap_err();
+        let builder = builder(server.url()).share_with_model_authors(shares);
+        let error = builder.build().unwrap().conversation().unwrap_err();
         assert_eq!(Failure::from(&error), Failure::LoginRequired(step));
     }
 }

@@ -175,7 +175,7 @@ fn a_second_message_and_a_retry_are_read_in_the_same_conversation() {
 }
 
 #[test]
-fn settings_are_taken_with_either_kind_of_redirect() {
+fn settings_are_accepted_with_either_kind_of_redirect() {
     for settings in ["settings-accept-any", "settings-accept-html"] {
         let server = Replay::new(FOLDER)
             .settings(settings)
@@ -203,7 +203,7 @@ fn settings_that_are_refused_in_both_encodings_and_needed_are_the_error() {
             .start();
         let client = builder(server.url()).model("no/such").build().unwrap();
         let error = client.conversation().expect_err(settings);
-        let message = "Internal Error (does the service have the model \"no/such\"?)";
+        let message = "Internal Error (does the server have the model \"no/such\"?)";
         let expected = http(Step::Settings, 500, message);
         assert_eq!(Failure::from(&error), expected, "{settings}");
         assert!(deletes(&server).is_empty(), "there is nothing to delete");
@@ -218,22 +218,23 @@ fn terms_that_stay_unaccepted_are_accepted_once_more_only() {
     assert_eq!(Failure::from(&error), http(Step::Create, 405, message));
     let paths: Vec<String> = server.requests().into_iter().map(|r| r.path).collect();
     let twice = ["/settings", "/conversation"].repeat(2);
-    assert_eq!(paths, [vec!["/api/models"], twice].concat());
+    let models = vec!["/api/models", "/__data.json"];
+    assert_eq!(paths, [models, twice].concat());
 }
 
 #[test]
-fn a_model_that_the_service_does_not_have_is_named() {
+fn a_model_that_the_server_does_not_have_is_named() {
     let server = Replay::new(FOLDER)
         .create("conversation-unknown-model")
         .start();
     let client = builder(server.url()).model("no/such").build().unwrap();
     let error = client.conversation().unwrap_err();
-    let message = "Internal Error (does the service have the model \"no/such\"?)";
+    let message = "Internal Error (does the server have the model \"no/such\"?)";
     assert_eq!(Failure::from(&error), http(Step::Create, 500, message));
 }
 
 #[test]
-fn closing_reports_what_the_service_says_to_the_delete() {
+fn closing_reports_what_the_server_says_to_the_delete() {
     let missing = || Some(http(Step::Delete, 404, "Conversation not found"));
     for (delete, expected) in [
         ("delete", None),

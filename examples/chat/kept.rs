@@ -1,0 +1,135 @@
+//! The conversations that were left on their servers, in one small file: a JSON object a line.
+
+use std::env;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use serde_json::{Value, json};
+
+use crate::environment::Cookie;
+use crate::failure::Failure;
+
+/// A conversation that was kept, and the session that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub url: String,
+    pub id: String,
+    pub cookie: Option<Cookie>,
+}
+
+impl Kept {
+    fn read(line: &str) -> Option<Kept> {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let string = |name: &str| Some(line.get(name)?.as_str()?.to_owned());
+        let cookie = || {
+            Some(Cookie {
+                name: string("cookie_name")?,
+                value: string("cookie_value")?,
+            })
+        };
+        Some(Kept {
+            url: string("url")?,
+            id: string("id")?,
+            cookie: cookie(),
+        })
+    }
+
+    fn line(&self) -> String {
+        let mut line = json!({ "url": self.url, "id": self.id });
+        if let Some(cookie) = &self.cookie {
+            line["cookie_name"] = json!(cookie.name);
+            line["cookie_value"] = json!(cookie.value);
+        }
+        format!("{line}\n")
+    }
+}
+
+/// All that are remembered, oldest first. Lines of other versions are left out.
+pub fn all() -> Result<Vec<Kept>, Failure> {
+    let Some(path) = path() else {
+        return Ok(Vec::new());
+    };
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.lines().filter_map(Kept::read).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Failure::other(format!("{}: {error}", path.display()))),
+    }
+}
+
+/// The last one, or that with an id; of one server if there is a URL.
+pub fn find(url: Option<&str>, id: Option<&str>) -> Result<Option<Kept>, Failure> {
+    let is_wanted = |kept: &&Kept| {
+        url.is_none_or(|url| is_same(url, &kept.url)) && id.is_none_or(|id| id == kept.id)
+    };
+    Ok(all()?.iter().rev().find(is_wanted).cloned())
+}
+
+/// Remembers a conversation.
+pub fn remember(kept: &Kept) -> io::Result<()> {
+    let path = path().ok_or_else(|| io::Error::other("there is no home directory"))?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    // In one write, as another program may do the same.
+    open(OpenOptions::new().append(true).create(true), &path)?.write_all(kept.line().as_bytes())
+}
+
+/// Forgets some of them.
+pub fn forget(is_gone: impl Fn(&Kept) -> bool) -> io::Result<()> {
+    let Some(path) = path() else {
+        return Ok(());
+    };
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        text => text?,
+    };
+    let is_left = |line: &&str| Kept::read(line).is_none_or(|kept| !is_gone(&kept));
+    let left: Vec<&str> = text.lines().filter(is_left).collect();
+    if left.len() == text.lines().count() {
+        return Ok(());
+    }
+    // A whole file takes the place of the other, whatever happens meanwhile.
+    let new = path.with_extension(process::id().to_string());
+    let mut file = open(OpenOptions::new().write(true).create_new(true), &new)?;
+    let lines: String = left.iter().flat_map(|line| [line, "\n"]).collect();
+    file.write_all(lines.as_bytes())?;
+    fs::rename(&new, &path)
+}
+
+/// Whether two addresses name the same server.
+pub fn is_same(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
+}
+
+/// Below the user's state directory.
+fn path() -> Option<PathBuf> {
+    let variable = |name: &str| {
+        let path = PathBuf::from(env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let folder = if cfg!(windows) {
+        variable("LOCALAPPDATA")?
+    } else {
+        let home = || Some(variable("HOME")?.join(".local/state"));
+        variable("XDG_STATE_HOME").or_else(home)?
+    };
+    Some(folder.join("h2ogpt/kept"))
+}
+
+/// Opens a file that nobody else can read: it has the cookies of sessions.
+#[cfg(unix)]
+fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
+    let file = options.mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+#[cfg(not(unix))]
+fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.open(path)
+}

@@ -1,0 +1,127 @@
+//! What the server has stored of a conversation, as far as the next message depends on it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Conversation, NextParent};
+use crate::error::{Error, Result, Step};
+use crate::http::Request;
+use crate::http::watchdog::Watch;
+use crate::protocol::dialect::{Dialect, V0_8};
+use crate::protocol::history::{ConversationPage, History};
+use crate::protocol::message::Parent;
+
+/// The pauses between two looks at the history.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+impl Conversation {
+    /// The message that the next one follows. Asks the server if that is not known, which also
+    /// tells the version of a server that is not known yet.
+    pub(super) fn next_parent(&mut self, watch: &Arc<Watch>) -> Result<Option<Parent>> {
+        match std::mem::replace(&mut self.parent, NextParent::Unknown) {
+            NextParent::Known(parent) => Ok(Some(parent)),
+            NextParent::Nothing => Ok(None),
+            NextParent::Unknown => self.read_last_message(watch),
+        }
+    }
+
+    fn read_last_message(&mut self, watch: &Arc<Watch>) -> Result<Option<Parent>> {
+        if self.session.hides_api()
+            && let Some(page) = self.read_page(self.session.dialect(), watch)?
+        {
+            return Ok(page.last);
+        }
+        let path = format!("/api{}", self.path);
+        let response = self
+            .connection
+            .call(&Request::get(Step::History, &path), watch)?;
+        let dialect = self.session.dialect();
+        match response.status {
+            // v0.7 does not have the path; a later version does not have the conversation.
+            404 if dialect.is_none_or(|dialect| !dialect.has_tree())
+                && !response.message().contains("Conversation not found") =>
+            {
+                return Ok(None);
+            }
+            403 => return self.read_last_message_of_page(watch, response.error()),
+            _ if !response.is_success() => return Err(response.error()),
+            _ => {}
+        }
+        let history = History::read(&response.body);
+        let expected = "JSON with the conversation's messages";
+        let history = history.ok_or_else(|| response.unexpected(expected))?;
+        let allows_any_origin = response.allows_any_origin;
+        let found = Dialect::of_history(history.has_model_tools, allows_any_origin);
+        self.session.set_dialect(found);
+        Ok(history.last)
+    }
+
+    /// The same where the API is hidden, v0.8 to v0.9.4.
+    fn read_last_message_of_page(
+        &mut self,
+        watch: &Arc<Watch>,
+        refusal: Error,
+    ) -> Result<Option<Parent>> {
+        let known = self.session.dialect().filter(|dialect| dialect.has_tree());
+        let Some(page) = self.read_page(known, watch)? else {
+            return Err(refusal);
+        };
+        self.session.set_api_hidden();
+        if known.is_none() {
+            let found = Dialect::of_settings(page.has_disable_stream);
+            self.session.set_dialect(found);
+        }
+        Ok(page.last)
+    }
+
+    /// The data of the conversation's page; `None` if the server does not have it. It comes
+    /// without the layout's data, which tells the version, if the dialect is given.
+    pub(super) fn read_page(
+        &mut self,
+        dialect: Option<&Dialect>,
+        watch: &Arc<Watch>,
+    ) -> Result<Option<ConversationPage>> {
+        let mut path = format!("{}/__data.json", self.path);
+        if let Some(dialect) = dialect {
+            path.push_str("?x-sveltekit-invalidated=");
+            path.push_str(dialect.page_data_only);
+        }
+        let request = Request::get(Step::History, &path);
+        let response = self.connection.call(&request, watch)?;
+        let body = Some(&response.body).filter(|_| response.is_success());
+        Ok(body.and_then(|body| ConversationPage::read(body)))
+    }
+
+    /// Waits until the server has stored the last message and its reply, where it does that only
+    /// some time after the response. A message that is sent sooner is answered without them.
+    pub(super) fn wait_until_stored(&mut self, watch: &Arc<Watch>) -> Result<()> {
+        let dialect = self.session.dialect().unwrap_or(&V0_8);
+        if std::mem::take(&mut self.is_tail_broken) && dialect.finishes_replies {
+            self.wait_for_stored_reply(watch)?;
+        }
+        let Some(unstored) = self.unstored.take() else {
+            return Ok(());
+        };
+        if !dialect.stores_late {
+            return Ok(());
+        }
+        let longest = unstored.longest.min(watch.time_left() / 2);
+        let ends = Instant::now() + longest;
+        let only = dialect.page_data_only;
+        let path = format!("{}/__data.json?x-sveltekit-invalidated={only}", self.path);
+        let request = Request::get(Step::History, &path);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let response = self.connection.call(&request, watch)?;
+            let is_stored = |id: &String| response.body.contains(id.as_str());
+            let ids = [&unstored.id, &unstored.response_id];
+            if !response.is_success() || ids.into_iter().all(is_stored) || Instant::now() >= ends {
+                return Ok(());
+            }
+            let slept = watch.sleep(pause);
+            slept.map_err(|cause| cause.error(Step::History))?;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+}

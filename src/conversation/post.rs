@@ -1,0 +1,214 @@
+//! One message on its way: what must be known before it, how it is posted, what is refused.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    ABANDONED_STORED_WITHIN, BROKEN_STORED_WITHIN, Conversation, LONGEST_TAIL, NextParent,
+    Preparation, Unstored, WebSearcher,
+};
+use crate::error::{Error, Result, Step};
+use crate::http::response::{Response, Stream};
+use crate::http::watchdog::{self, Watch};
+use crate::http::{Body, Opened, Request};
+use crate::ignored::Ignored;
+use crate::protocol::dialect::{Dialect, WebSearchRequest};
+use crate::protocol::event::Event;
+use crate::protocol::message::{Author, EncodedMessage, OutgoingMessage, Parent};
+use crate::protocol::request;
+use crate::protocol::tokens::Tokens;
+
+/// How long a stop lingers: a message that is sent sooner may be stopped, too.
+const STOP_LINGERS: Duration = Duration::from_millis(300);
+
+/// A message that the server has accepted.
+pub(crate) struct Posted {
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) tokens: Tokens<Stream>,
+    /// The progress of the web search that came before.
+    pub(crate) search: VecDeque<Event>,
+    pub(crate) ignored: Vec<Ignored>,
+}
+
+impl Conversation {
+    /// Sends the message, and returns when the server has accepted it.
+    pub(crate) fn post(
+        &mut self,
+        message: &mut OutgoingMessage,
+        searcher: Option<WebSearcher>,
+    ) -> Result<Posted> {
+        // First, so that it is this message that is tried again, wherever it fails.
+        self.last = Some(message.clone());
+        if !message.is_retry {
+            self.followed = None;
+        }
+        let watch = self.scope.watch_reply(&self.session.http);
+        let posted = self.post_watched(message, searcher, &watch);
+        self.last = Some(message.clone());
+        posted.inspect_err(|error| self.message_failed(error))
+    }
+
+    fn post_watched(
+        &mut self,
+        message: &mut OutgoingMessage,
+        searcher: Option<WebSearcher>,
+        watch: &Arc<Watch>,
+    ) -> Result<Posted> {
+        // Half of the time, so that the message gets its share.
+        self.finish_response(LONGEST_TAIL.min(watch.time_left() / 2));
+        self.wait_after_stop(watch)?;
+        self.wait_until_stored(watch)?;
+        let watched = watchdog::watch(watch);
+        watched.map_err(|error| Error::network(Step::Message, error))?;
+
+        let has_tree = self.session.dialect().is_none_or(Dialect::has_tree);
+        let mut parent = None;
+        if has_tree {
+            parent = self.next_parent(watch)?;
+        }
+        let dialect = self.session.dialect();
+        self.check_files(message, dialect, watch)?;
+        parent = self.prepare(message, dialect, parent, watch)?;
+        let search = match searcher {
+            Some(searcher) => searcher.search(self, message, watch)?,
+            None => VecDeque::new(),
+        };
+        if let Some(Parent { id, .. }) = &parent {
+            // While that is still the last one, the message was not stored: nothing is replaced.
+            message.is_retry &= self.followed.get_or_insert_with(|| id.clone()) != id;
+        }
+        if self.is_last_refused && !message.attachments.is_empty() {
+            // A retry would use the files that the server has, which are none.
+            message.is_retry = false;
+        }
+        // First, as a message that nobody waits for any more may be stored all the same.
+        self.unstored = Some(Unstored {
+            id: message.id.to_string(),
+            response_id: message.response_id.to_string(),
+            longest: ABANDONED_STORED_WITHIN,
+        });
+        let stream = self.open_reply(message, dialect, parent.as_ref(), watch)?;
+        self.is_last_refused = false;
+        // The next message follows the reply.
+        self.parent = NextParent::Unknown;
+        let dialect = match dialect {
+            Some(dialect) if dialect.has_tree() => dialect,
+            // Without a tree, it is the stream that tells the version.
+            _ => {
+                let found = Dialect::of_stream(stream.content_type.as_deref());
+                self.session.set_dialect(found);
+                found
+            }
+        };
+        Ok(Posted {
+            watch: Arc::clone(watch),
+            tokens: Tokens::new(stream).max_reply(self.session.options.max_reply),
+            search,
+            ignored: self.ignored(message, dialect),
+        })
+    }
+
+    /// Waits until a stop that was sent for the last reply cannot hit the next one.
+    fn wait_after_stop(&mut self, watch: &Watch) -> Result<()> {
+        let lingers = |dialect: &Dialect| dialect.stops_linger;
+        let stopped_at = self.stopped_at.take();
+        match stopped_at.filter(|_| self.session.dialect().is_none_or(lingers)) {
+            Some(at) => {
+                let slept = watch.sleep(STOP_LINGERS.saturating_sub(at.elapsed()));
+                slept.map_err(|cause| cause.error(Step::Message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Posts the message, and opens the stream of its reply. It is posted again only after a
+    /// response that says that it was not looked at.
+    fn open_reply(
+        &mut self,
+        message: &OutgoingMessage,
+        dialect: Option<&'static Dialect>,
+        parent: Option<&Parent>,
+        watch: &Arc<Watch>,
+    ) -> Result<Stream> {
+        let mut has_accepted_terms = false;
+        loop {
+            let wants_details = self.session.wants_details();
+            let body = match message.encode(dialect, parent, wants_details) {
+                EncodedMessage::Json(json) => Body::json(json),
+                EncodedMessage::Form(form) => Body::form(form),
+                EncodedMessage::Multipart { boundary, bytes } => Body::multipart(&boundary, bytes),
+            };
+            let request = Request::post(Step::Message, &self.path, &body);
+            let response = match self.connection.open(&request, watch)? {
+                Opened::Stream(stream) => return Ok(stream),
+                Opened::Refused(response) => response,
+            };
+            if response.status == 405 && !has_accepted_terms {
+                has_accepted_terms = true;
+                let (opened, _turn) = self.session.open(&mut self.connection, watch)?;
+                let connection = &mut self.connection;
+                self.session
+                    .accept_terms(&opened.model, connection, watch)?;
+            } else if wants_details && rejects_details(&response) {
+                self.session.omit_details();
+            } else {
+                self.unstored = None;
+                self.is_last_refused = true;
+                if (400..500).contains(&response.status) {
+                    self.restore_parent(parent);
+                }
+                return Err(response.error());
+            }
+        }
+    }
+
+    /// A message that was refused is not part of the history: if it was the first one, the next
+    /// one is.
+    fn restore_parent(&mut self, parent: Option<&Parent>) {
+        match parent {
+            Some(root) if root.author == Author::System => {
+                self.parent = NextParent::Known(root.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// What the server does not do of what the message asks for.
+    fn ignored(&self, message: &OutgoingMessage, dialect: &Dialect) -> Vec<Ignored> {
+        let mut ignored = Vec::new();
+        if message.has_own_parameters && !dialect.takes_parameters {
+            ignored.push(Ignored::Parameters);
+        }
+        if message.web_search && dialect.web_search == WebSearchRequest::Unavailable {
+            ignored.push(Ignored::WebSearch);
+        }
+        if message.tools.is_some() && !dialect.keeps_generating {
+            ignored.push(Ignored::Tools);
+        }
+        let is_resumed = matches!(self.preparation, Preparation::Resumed);
+        if is_resumed && self.session.options.system_prompt.is_some() {
+            ignored.push(Ignored::SystemPrompt);
+        }
+        ignored
+    }
+
+    /// Takes the connection back. If the wait for the response ended first, the server may have
+    /// begun to reply.
+    fn message_failed(&mut self, error: &Error) {
+        self.connection.release();
+        let was_given_up = matches!(error, Error::Timeout { .. } | Error::Cancelled { .. });
+        if let Some(unstored) = self.unstored.as_mut().filter(|_| !was_given_up) {
+            unstored.longest = BROKEN_STORED_WITHIN;
+        }
+        if was_given_up && error.step() == Some(Step::Message) {
+            let id = self.last.as_ref().map(|message| message.generation_id);
+            self.abandoned = Some(Body::json(request::stop(id, 0)));
+        }
+    }
+}
+
+/// Whether the message was refused because it asks why its reply ends.
+fn rejects_details(response: &Response) -> bool {
+    matches!(response.status, 400 | 422) && response.message().contains("details")
+}

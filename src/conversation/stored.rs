@@ -1,0 +1,167 @@
+//! What the server has stored of a conversation, for its owner.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Conversation, Preparation};
+use crate::error::{Error, Result, Step};
+use crate::http::response::Response;
+use crate::http::watchdog::Watch;
+use crate::http::{Body, Request};
+use crate::protocol::encoding::percent_encode;
+use crate::protocol::page_data;
+use crate::protocol::request;
+use crate::sanitize::sanitize;
+use crate::stored::{Stored, StoredFile, StoredMessage};
+
+impl Conversation {
+    /// The messages that the server has stored, the first one first: the system prompt, perhaps
+    /// empty, from chat-ui v0.8 on, then prompts and replies.
+    ///
+    /// `GET /api/conversation/{id}`; where there is no API, or it is hidden, the data of the
+    /// conversation's page. At most `timeout_token`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Http`] if the server does not have the conversation, [`Error::Network`],
+    /// [`Error::Timeout`], [`Error::Cancelled`], [`Error::Protocol`].
+    pub fn messages(&mut self) -> Result<Vec<StoredMessage>> {
+        self.operate(|conversation, watch| {
+            conversation.wait_until_stored(watch)?;
+            let path = format!("/api{}", conversation.path);
+            let response = conversation.get(&path, watch)?;
+            if !matches!(response.status, 403 | 404) {
+                return read_messages(&response, |json| {
+                    let messages = json.get("messages")?;
+                    Some(
+                        messages
+                            .list()
+                            .into_iter()
+                            .filter_map(StoredMessage::read)
+                            .collect(),
+                    )
+                });
+            }
+            let path = format!("{}/__data.json", conversation.path);
+            let page = conversation.get(&path, watch)?;
+            if response.message().contains("Conversation not found") || !page.is_success() {
+                return Err(response.error());
+            }
+            let json = page.json().unwrap_or_default();
+            if let Some((status, message)) = page_data::error(&json) {
+                return Err(Error::Http {
+                    step: Step::History,
+                    status,
+                    message: sanitize(message),
+                    retry_after: None,
+                });
+            }
+            read_messages(&page, |json| {
+                let messages = page_data::roots(json).find_map(|root| root.get("messages"))?;
+                Some(messages.items().filter_map(StoredMessage::read).collect())
+            })
+        })
+    }
+
+    /// Downloads a file of a message; at most 64 MiB.
+    ///
+    /// `GET /conversation/{id}/output/{hash}`, from chat-ui v0.7 on. At most `timeout_token`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Http`] if the server does not have the file, [`Error::Network`],
+    /// [`Error::Timeout`], [`Error::Cancelled`].
+    pub fn download(&mut self, file: &StoredFile) -> Result<Vec<u8>> {
+        self.operate(|conversation, watch| {
+            let path = format!(
+                "{}/output/{}",
+                conversation.path,
+                percent_encode(&file.hash)
+            );
+            let request = Request::get(Step::Download, &path);
+            conversation.connection.download(&request, watch)
+        })
+    }
+
+    /// Gives the conversation a title of 1 to 100 characters.
+    ///
+    /// `PATCH /conversation/{id}`. At most `timeout_token`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the title is blank or too long, [`Error::Http`] if the server
+    /// refuses, [`Error::Network`], [`Error::Timeout`], [`Error::Cancelled`].
+    pub fn rename(&mut self, title: impl AsRef<str>) -> Result<()> {
+        let title = title.as_ref().trim();
+        request::check_title(title)?;
+        self.operate(|conversation, watch| {
+            let body = Body::json(request::title(title));
+            let request = Request::patch(Step::Rename, &conversation.path, &body);
+            let response = conversation.connection.call(&request, watch)?;
+            if !response.is_success() {
+                return Err(response.error());
+            }
+            if let Preparation::Pending { has_title, .. } = &mut conversation.preparation {
+                *has_title = true;
+            }
+            Ok(())
+        })
+    }
+
+    /// Shares a copy of the conversation as it is now, and returns the address of its page: whoever
+    /// knows it can read the copy, which stays when the conversation is deleted.
+    ///
+    /// `POST /conversation/{id}/share`. At most `timeout_token`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Http`] if the server refuses, [`Error::Network`], [`Error::Timeout`],
+    /// [`Error::Cancelled`], [`Error::Protocol`].
+    pub fn share(&mut self) -> Result<String> {
+        self.operate(|conversation, watch| {
+            conversation.wait_until_stored(watch)?;
+            let path = format!("{}/share", conversation.path);
+            let body = Body::json("{}".into());
+            let request = Request::post(Step::Share, &path, &body);
+            let response = conversation.connection.call(&request, watch)?;
+            if !response.is_success() {
+                return Err(response.error());
+            }
+            let shared = response.json();
+            let member = |name| Some(shared.as_ref()?.get(name)?.as_str()?.to_owned());
+            let page = || {
+                let id = percent_encode(&member("shareId")?);
+                Some(conversation.session.http.base_url.url(&format!("/r/{id}")))
+            };
+            let url = member("url").or_else(page);
+            url.ok_or_else(|| response.unexpected("the address of the shared page"))
+        })
+    }
+
+    fn get(&mut self, path: &str, watch: &Arc<Watch>) -> Result<Response> {
+        self.connection
+            .call(&Request::get(Step::History, path), watch)
+    }
+
+    /// Does something of its own with the connection, after the last response has ended.
+    fn operate<T>(&mut self, work: impl FnOnce(&mut Self, &Arc<Watch>) -> Result<T>) -> Result<T> {
+        let watch = self.scope.watch_requests(&self.session.http);
+        self.finish_response(watch.time_left() / 2);
+        let done = work(self, &watch);
+        self.connection.release();
+        done
+    }
+}
+
+fn read_messages(
+    response: &Response,
+    read: impl FnOnce(&Value) -> Option<Vec<StoredMessage>>,
+) -> Result<Vec<StoredMessage>> {
+    if !response.is_success() {
+        return Err(response.error());
+    }
+    let messages = response.json().as_ref().and_then(read);
+    let unexpected = || -> Error { response.unexpected("JSON with the conversation's messages") };
+    messages.ok_or_else(unexpected)
+}

@@ -1,0 +1,107 @@
+//! The web search that is a request of its own, before the message.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use super::Conversation;
+use crate::error::{Error, Result, Step};
+use crate::http::watchdog::Watch;
+use crate::http::{Opened, Request};
+use crate::protocol::dialect::{Dialect, WebSearchRequest};
+use crate::protocol::encoding::percent_encode;
+use crate::protocol::event::Event;
+use crate::protocol::message::OutgoingMessage;
+use crate::protocol::search::SearchReader;
+use crate::protocol::web_search::WebSearch;
+
+/// Searches the web for a prompt that asks for it.
+///
+/// A pointer to the function, made where a prompt asks for a search: programs that never do are
+/// 15 kB smaller without its code.
+#[derive(Clone, Copy)]
+pub(crate) struct WebSearcher {
+    search: SearchBefore,
+}
+
+type SearchBefore =
+    fn(&mut Conversation, &mut OutgoingMessage, &Arc<Watch>) -> Result<VecDeque<Event>>;
+
+impl WebSearcher {
+    pub(crate) fn new() -> Self {
+        WebSearcher {
+            search: Conversation::search_before,
+        }
+    }
+
+    /// Returns the progress of the search.
+    pub(super) fn search(
+        self,
+        conversation: &mut Conversation,
+        message: &mut OutgoingMessage,
+        watch: &Arc<Watch>,
+    ) -> Result<VecDeque<Event>> {
+        (self.search)(conversation, message, watch)
+    }
+}
+
+impl PartialEq for WebSearcher {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for WebSearcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebSearcher")
+    }
+}
+
+impl Conversation {
+    /// Requests the web search that comes before the message, where it is a request of its own,
+    /// and waits for its result. If it fails, the reply comes without it.
+    fn search_before(
+        &mut self,
+        message: &mut OutgoingMessage,
+        watch: &Arc<Watch>,
+    ) -> Result<VecDeque<Event>> {
+        let mut events = VecDeque::new();
+        let dialect = self.session.dialect();
+        let is_before = |dialect: &Dialect| dialect.web_search == WebSearchRequest::Before;
+        if !message.web_search || message.is_retry || !dialect.is_some_and(is_before) {
+            return Ok(events);
+        }
+        watch.begin_wait();
+        let searched = self.search(message, watch, &mut events);
+        watch.end_wait();
+        match searched {
+            Ok(id) => message.web_search_id = id,
+            Err(error @ (Error::Cancelled { .. } | Error::Timeout { .. })) => return Err(error),
+            Err(error) => {
+                events.push_back(Event::WebSearch(WebSearch::failed(&error)));
+            }
+        }
+        Ok(events)
+    }
+
+    fn search(
+        &mut self,
+        message: &OutgoingMessage,
+        watch: &Arc<Watch>,
+        events: &mut VecDeque<Event>,
+    ) -> Result<String> {
+        let prompt = percent_encode(message.inputs.trim());
+        let path = format!("{}/web-search?prompt={prompt}", self.path);
+        let request = Request::get(Step::WebSearch, &path);
+        let stream = match self.connection.open(&request, watch)? {
+            Opened::Stream(stream) => stream,
+            Opened::Refused(response) => return Err(response.error()),
+        };
+        let mut search = SearchReader::new(stream);
+        while let Some(event) = search.next_event()? {
+            events.push_back(event);
+        }
+        // The response never ends, so its connection is given up.
+        Ok(search.result().unwrap_or_default().to_owned())
+    }
+}

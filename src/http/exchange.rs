@@ -1,0 +1,253 @@
+//! One exchange: a request, with all that is sent with every request, and its response.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant, SystemTime};
+
+use ureq::http::{HeaderValue, Uri, header};
+use ureq::{Agent, Timeout, http};
+
+use super::setup::is_untrusted;
+use super::watchdog::Watch;
+use super::worker::{Received, Unanswered, Wanted, run, run_apart};
+use super::{Connection, Http, Request, Undo, date, lock, retries};
+use crate::error::{Error, Result, Step, TimeLimit};
+use crate::exchange::Exchange;
+
+impl Connection {
+    /// Requests something, and again if the server refuses it for the moment and the caller wants
+    /// that.
+    pub(super) fn exchange(
+        &mut self,
+        request: &Request<'_>,
+        watch: &Arc<Watch>,
+        wanted: Wanted,
+    ) -> Result<Box<Received>> {
+        let mut tries = 0;
+        loop {
+            let outcome = self.exchange_once(request, watch, wanted);
+            if tries == self.http.retries {
+                return outcome;
+            }
+            match retries::delay(request.step, &outcome, tries) {
+                Some(delay) if delay < watch.time_left() => {
+                    let slept = watch.sleep(delay);
+                    slept.map_err(|cause| cause.error(request.step))?;
+                    tries += 1;
+                }
+                _ => return outcome,
+            }
+        }
+    }
+
+    fn exchange_once(
+        &mut self,
+        request: &Request<'_>,
+        watch: &Arc<Watch>,
+        wanted: Wanted,
+    ) -> Result<Box<Received>> {
+        let started = Instant::now();
+        let outcome = self.exchange_trusting(request, watch, wanted);
+        if let Ok(received) = &outcome {
+            self.http.store_cookies(received);
+        }
+        self.http.observe(request, started.elapsed(), &outcome);
+        outcome
+    }
+
+    /// Tries the other root certificates if those in use do not verify the server, to which
+    /// nothing has been sent then. If neither do, the first error counts.
+    fn exchange_trusting(
+        &mut self,
+        request: &Request<'_>,
+        watch: &Arc<Watch>,
+        wanted: Wanted,
+    ) -> Result<Box<Received>> {
+        let agent = self.agent(watch);
+        let first = self.perform(&agent, request, watch, wanted);
+        let agents = &self.http.agents;
+        let other = match &first {
+            Ok(_) => {
+                agents.settle_on_first();
+                None
+            }
+            Err(error) if is_untrusted(error) => agents.other_agent(),
+            Err(_) => None,
+        };
+        let Some(other) = other else {
+            return first;
+        };
+        self.agent = Some(other.clone());
+        match self.perform(&other, request, watch, wanted) {
+            Err(error) if is_untrusted(&error) => first,
+            second => {
+                if second.is_ok() {
+                    self.http.agents.settle_on_second();
+                }
+                second
+            }
+        }
+    }
+
+    fn perform(
+        &self,
+        agent: &Agent,
+        request: &Request<'_>,
+        watch: &Arc<Watch>,
+        wanted: Wanted,
+    ) -> Result<Box<Received>> {
+        let step = request.step;
+        watch.check_limits(step)?;
+        match request.undo {
+            None => watch.attach(agent).map_err(|cause| cause.error(step))?,
+            Some(_) => watch.detach(),
+        }
+        let fail = |error| self.failed(step, TimeLimit::Token, error);
+        let sent = self.http.request(request);
+        let sent = sent.map_err(|error| fail(error.into()))?;
+        let (sent, undo) = match request.undo {
+            Some(undo) => {
+                let http = Arc::clone(&self.http);
+                let longest = http.timeouts.token + http.timeouts.delete;
+                let undo = move |agent: &Agent, received: &Received| {
+                    http.undo(undo, agent, received);
+                };
+                (limited(agent, sent, longest), Some(undo))
+            }
+            None => (sent, None),
+        };
+        match run_apart(agent, sent, step, wanted, watch, undo) {
+            Ok(received) => Ok(received),
+            Err(Unanswered::Ended(cause)) => Err(cause.error(step)),
+            Err(Unanswered::Failed(error)) => match watch.cause() {
+                // Shut down before the request began.
+                Some(cause) => Err(cause.error(step)),
+                None => Err(fail(error)),
+            },
+            // Without a thread, everything fails but what leaves nothing behind.
+            Err(Unanswered::NoThread(_)) if step == Step::Delete => {
+                let sent = self.http.request(request);
+                let sent = sent.map_err(|error| fail(error.into()))?;
+                let limited = limited(agent, sent, watch.time_left());
+                let received = run(agent, limited, step, wanted, || ());
+                received.map_err(|error| self.failed(step, TimeLimit::Delete, error))
+            }
+            Err(Unanswered::NoThread(error)) => Err(Error::network(step, error)),
+        }
+    }
+
+    /// What a failure of ureq means. `limit` is the one that bounds what ureq bounds, other than
+    /// connecting.
+    fn failed(&self, step: Step, limit: TimeLimit, error: ureq::Error) -> Error {
+        match error {
+            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
+                let error = Error::timeout(step, TimeLimit::Connect);
+                if self.http.base_url.is_https() {
+                    error.with_source("the server may not speak TLS on this port")
+                } else {
+                    error
+                }
+            }
+            ureq::Error::Timeout(_) => Error::timeout(step, limit),
+            ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+                Error::protocol(step, "an HTTP/1.1 response", &error.to_string())
+            }
+            ureq::Error::Io(error) => Error::network(step, error),
+            error => Error::network(step, error),
+        }
+    }
+}
+
+impl Http {
+    /// The request with the headers of the session and of the caller.
+    fn request(&self, request: &Request<'_>) -> Result<http::Request<Vec<u8>>, http::Error> {
+        let swaps_scheme = self.swaps_scheme.load(Relaxed);
+        let bytes = request.body.map(|body| body.bytes.clone());
+        let mut sent = http::Request::new(bytes.unwrap_or_default());
+        *sent.method_mut() = request.method.clone();
+        *sent.uri_mut() = Uri::try_from(self.base_url.url(request.path))?;
+        let headers = sent.headers_mut();
+        let text = |value: &str| HeaderValue::from_str(value);
+        headers.insert(header::ORIGIN, text(&self.base_url.origin(swaps_scheme))?);
+        headers.insert(header::REFERER, text(&self.base_url.referer(swaps_scheme))?);
+        if let Some(authorization) = self.base_url.authorization() {
+            headers.insert(header::AUTHORIZATION, authorization);
+        }
+        if let Some(cookies) = lock(&self.cookies).header() {
+            headers.insert(header::COOKIE, text(&cookies)?);
+        }
+        if let Some(body) = request.body {
+            headers.insert(header::CONTENT_TYPE, text(&body.content_type)?);
+        }
+        self.headers.add_to(headers);
+        Ok(sent)
+    }
+
+    fn store_cookies(&self, received: &Received) {
+        // By the server's clock, as its cookies expire by that.
+        let date = received.header(header::DATE);
+        let now = date.and_then(|header| date::date(&header));
+        let now = now.unwrap_or_else(SystemTime::now);
+        let mut jar = lock(&self.cookies);
+        for cookie in received.head.headers.get_all(header::SET_COOKIE) {
+            let cookie = String::from_utf8_lossy(cookie.as_bytes());
+            jar.store(&cookie, now);
+        }
+    }
+
+    fn observe(&self, request: &Request<'_>, elapsed: Duration, outcome: &Result<Box<Received>>) {
+        let Some(observer) = &self.observer else {
+            return;
+        };
+        let exchange = Exchange {
+            method: request.method.as_str(),
+            path: request.path,
+            outcome: match outcome {
+                Ok(received) => Ok(received.head.status.as_u16()),
+                Err(error) => Err(error),
+            },
+            elapsed,
+        };
+        // It may run while a panic unwinds and drops a conversation: a second panic would abort.
+        let _ = catch_unwind(AssertUnwindSafe(|| observer(&exchange)));
+    }
+
+    /// Deletes what a request has created whose response nobody waited for.
+    fn undo(&self, undo: Undo, agent: &Agent, created: &Received) {
+        self.store_cookies(created);
+        let body = String::from_utf8_lossy(&created.body);
+        let path = undo(&body).filter(|_| created.head.status.is_success());
+        let Some(path) = path else {
+            return;
+        };
+        let request = Request::delete(Step::Delete, &path);
+        let Ok(sent) = self.request(&request) else {
+            return;
+        };
+        let started = Instant::now();
+        let sent = limited(agent, sent, self.timeouts.delete);
+        let deleted = run(agent, sent, Step::Delete, Wanted::Whole, || ());
+        let deleted = deleted.map_err(|error| Error::network(Step::Delete, error));
+        self.observe(&request, started.elapsed(), &deleted);
+    }
+}
+
+/// Bounds a request that nobody waits for on another thread.
+///
+/// Not by a limit on all of it: ureq would look up the name on another thread, and panic if there
+/// is none.
+fn limited(
+    agent: &Agent,
+    request: http::Request<Vec<u8>>,
+    longest: Duration,
+) -> http::Request<Vec<u8>> {
+    let longest = Some(longest);
+    let configured = agent.configure_request(request);
+    configured
+        .timeout_connect(longest)
+        .timeout_send_request(longest)
+        .timeout_recv_response(longest)
+        .timeout_recv_body(longest)
+        .build()
+}

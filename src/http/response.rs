@@ -1,0 +1,278 @@
+//! Responses of the server, whole or as streams.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use ureq::BodyReader;
+use ureq::http::header;
+
+use super::base_url::BaseUrl;
+use super::date::date;
+use super::watchdog::Watch;
+use super::worker::{Failure, Received};
+use crate::error::{Error, Result, Step};
+use crate::protocol::error_body::message_of_body;
+use crate::protocol::line::Buffered;
+use crate::sanitize::sanitize;
+
+/// A whole response.
+pub(crate) struct Response {
+    step: Step,
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    location: Option<String>,
+    retry_after: Option<Duration>,
+    /// It redirects to another site, which is how a server asks for a login.
+    redirects_off_site: bool,
+    /// Whether scripts of any site may read it.
+    pub(crate) allows_any_origin: bool,
+}
+
+impl Response {
+    pub(super) fn new(base_url: &BaseUrl, step: Step, received: Box<Received>) -> Result<Response> {
+        let status = received.head.status.as_u16();
+        let failing_step = step_of_unreadable(step, status);
+        match &received.failure {
+            Some(Failure::TooLong) => {
+                let start = received.body.get(..1024).unwrap_or_default();
+                let found = String::from_utf8_lossy(start);
+                let expected = "a response within the size limit";
+                return Err(Error::protocol(failing_step, expected, &found));
+            }
+            // A truncated error body is kept: it still explains something.
+            Some(Failure::Io(error)) if (200..400).contains(&status) => {
+                let source = io::Error::new(error.kind(), error.to_string());
+                return Err(Error::network(failing_step, source));
+            }
+            _ => {}
+        }
+        let location = match status {
+            300..400 => received.header(header::LOCATION),
+            _ => None,
+        };
+        let retry_after = received.header(header::RETRY_AFTER);
+        let allows_any_origin = received
+            .header(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+            .is_some();
+        let body = text(received.body);
+        let location = match status {
+            200 => redirect(&body),
+            _ => location,
+        };
+        let redirects_off_site = location
+            .as_deref()
+            .is_some_and(|to| base_url.is_off_site(to));
+        Ok(Response {
+            step,
+            status,
+            body,
+            location,
+            retry_after: retry_after
+                .and_then(|header| self::retry_after(&header, SystemTime::now())),
+            redirects_off_site,
+            allows_any_origin,
+        })
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status) && !self.redirects_off_site
+    }
+
+    /// Whether settings posted as a form were accepted: the server redirects to itself.
+    pub(crate) fn is_see_other(&self) -> bool {
+        self.status == 303 && !self.redirects_off_site
+    }
+
+    /// Whether the server refuses because the terms have not been accepted.
+    pub(crate) fn asks_for_terms(&self) -> bool {
+        self.status == 405 && self.message().contains("welcome modal")
+    }
+
+    /// Whether the server takes itself for another origin than the one it was reached at.
+    pub(crate) fn rejects_referer(&self) -> bool {
+        self.status == 403 && self.message().contains("Invalid referer")
+    }
+
+    /// The body as JSON, if the response is a success and its body is JSON.
+    pub(crate) fn json(&self) -> Option<Value> {
+        let body = self.body.trim_start_matches('\u{feff}');
+        self.is_success()
+            .then(|| serde_json::from_str(body).ok())
+            .flatten()
+    }
+
+    /// The server's explanation, fit to be shown; may be empty.
+    pub(crate) fn message(&self) -> String {
+        message_of_body(&self.body)
+    }
+
+    /// What this response means where another one was needed.
+    pub(crate) fn error(&self) -> Error {
+        let step = self.step;
+        if self.status == 401
+            || (self.redirects_off_site && !self.is_permanent())
+            || (self.status == 302 && step == Step::Create)
+        {
+            return Error::LoginRequired { step };
+        }
+        let message = match &self.location {
+            Some(location) if (300..400).contains(&self.status) => sanitize(&format!(
+                "it redirects to {location}, which is not followed"
+            )),
+            _ => self.message(),
+        };
+        Error::Http {
+            step,
+            status: self.status,
+            message,
+            retry_after: self.retry_after,
+        }
+    }
+
+    /// A permanent redirect is not a login: the server has moved, mostly from http to https.
+    fn is_permanent(&self) -> bool {
+        matches!(self.status, 301 | 308)
+    }
+
+    /// The error for a success that does not hold what is needed.
+    pub(crate) fn unexpected(&self, expected: &'static str) -> Error {
+        let step = step_of_unreadable(self.step, self.status);
+        let found = sanitize(self.body.get(..4096).unwrap_or(&self.body));
+        let found = if found.is_empty() { "nothing" } else { &found };
+        Error::protocol(step, expected, &format!("{found} (status {})", self.status))
+    }
+}
+
+/// The step that fails if a response with this status cannot be read.
+fn step_of_unreadable(step: Step, status: u16) -> Step {
+    match step {
+        Step::Create if (200..300).contains(&status) => Step::Created,
+        step => step,
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// Form posts are redirected in the body: `{"type":"redirect","status":303,"location":...}`.
+fn redirect(body: &str) -> Option<String> {
+    if !body.contains("redirect") {
+        return None;
+    }
+    let body: Value = serde_json::from_str(body).ok()?;
+    let is_redirect = body.get("type")?.as_str()? == "redirect";
+    let location = body.get("location").filter(|_| is_redirect)?;
+    Some(location.as_str()?.to_owned())
+}
+
+/// The delay that a `Retry-After` header requests, in seconds or by a date.
+pub(super) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
+    let header = header.trim();
+    if let Ok(seconds) = header.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    Some(date(header)?.duration_since(now).unwrap_or_default())
+}
+
+/// The body of a reply as it comes. Fails with an error of this crate inside the `io::Error`.
+pub(crate) struct Stream {
+    step: Step,
+    reader: BufReader<BodyReader<'static>>,
+    watch: Arc<Watch>,
+    pub(crate) content_type: Option<String>,
+}
+
+impl Stream {
+    pub(super) fn new(
+        step: Step,
+        content_type: Option<String>,
+        body: BodyReader<'static>,
+        watch: &Arc<Watch>,
+    ) -> Self {
+        Stream {
+            step,
+            reader: BufReader::new(body),
+            watch: Arc::clone(watch),
+            content_type,
+        }
+    }
+
+    /// Reads until nothing more comes. Returns whether that is the end of the response.
+    pub(crate) fn skip_to_end(&mut self) -> bool {
+        while let Ok(rest) = self.reader.fill_buf() {
+            let length = rest.len();
+            if length == 0 {
+                return !self.watch.has_ended();
+            }
+            self.reader.consume(length);
+        }
+        false
+    }
+
+    fn error(&self, error: io::Error) -> io::Error {
+        if let Some(cause) = self.watch.cause() {
+            return io::Error::other(cause.error(self.step));
+        }
+        io::Error::other(match ureq::Error::from(error) {
+            ureq::Error::Io(error) => Error::network(self.step, error),
+            error @ ureq::Error::Protocol(_) => {
+                Error::protocol(self.step, "an HTTP/1.1 response", &error.to_string())
+            }
+            error => Error::network(self.step, error),
+        })
+    }
+}
+
+impl BufRead for Stream {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        // The borrow checker does not let the buffer be returned from inside the match, hence the
+        // second call, which finds the buffer filled.
+        match self.reader.fill_buf() {
+            Ok([]) if self.watch.has_ended() => {
+                Err(self.error(io::ErrorKind::UnexpectedEof.into()))
+            }
+            Ok(_) => Ok(self.reader.buffer()),
+            Err(error) => Err(self.error(error)),
+        }
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.reader.consume(amount);
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut chunk = self.fill_buf()?;
+        let length = chunk.read(buf)?;
+        self.consume(length);
+        Ok(length)
+    }
+}
+
+impl Buffered for Stream {
+    fn buffered(&self) -> &[u8] {
+        self.reader.buffer()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = date("Sun, 21 Nov 2027 02:42:35 GMT").unwrap();
+        let wait = |header| retry_after(header, now).map(|wait| wait.as_secs());
+        assert_eq!(wait(" 120 "), Some(120));
+        assert_eq!(wait("Sun, 21 Nov 2027 02:43:35 GMT"), Some(60));
+        assert_eq!(wait("Sun, 21 Nov 2027 02:41:35 GMT"), Some(0));
+        for nonsense in ["", "-1", "soon", "1.5", "99999999999999999999999"] {
+            assert_eq!(wait(nonsense), None, "{nonsense}");
+        }
+    }
+}

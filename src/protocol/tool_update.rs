@@ -1,0 +1,175 @@
+//! What a server reports of the tools that the model uses.
+
+use serde_json::Value;
+
+use super::json::{self, Object};
+
+/// A step in the use of a tool. All steps of one call have the same `uuid`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ToolUpdate {
+    /// The model calls a tool.
+    #[non_exhaustive]
+    Call {
+        /// The id of the call.
+        uuid: String,
+        /// The tool's name.
+        name: String,
+        /// The arguments, an object.
+        arguments: Value,
+    },
+    /// The tool is at work.
+    #[non_exhaustive]
+    Progress {
+        /// The id of the call.
+        uuid: String,
+        /// How far it has come.
+        progress: f64,
+        /// What `progress` will be at the end, if that is known.
+        total: Option<f64>,
+        /// What the tool is doing; empty if it does not say.
+        message: String,
+    },
+    /// The tool is expected to take so long.
+    #[non_exhaustive]
+    Eta {
+        /// The id of the call.
+        uuid: String,
+        /// The estimate in seconds.
+        seconds: f64,
+    },
+    /// The tool has succeeded.
+    #[non_exhaustive]
+    Result {
+        /// The id of the call.
+        uuid: String,
+        /// What it has returned, in general a list of objects.
+        outputs: Value,
+    },
+    /// The tool has failed. The model is told so, and goes on.
+    #[non_exhaustive]
+    Error {
+        /// The id of the call.
+        uuid: String,
+        /// The reason, in the words of the tool or the server.
+        message: String,
+    },
+}
+
+impl ToolUpdate {
+    /// Reads an event of type `tool`; `None` if it is of an unknown subtype.
+    pub(super) fn read(event: &Object) -> Option<ToolUpdate> {
+        let uuid = json::to_string(event.get("uuid"));
+        let number = |name| event.get(name).and_then(Value::as_f64);
+        let part = |object: &str, name: &str| event.get(object)?.get(name);
+        Some(match json::str(event, "subtype")? {
+            "call" => ToolUpdate::Call {
+                uuid,
+                name: json::to_string(part("call", "name")),
+                arguments: part("call", "parameters").cloned().unwrap_or_default(),
+            },
+            "progress" => ToolUpdate::Progress {
+                uuid,
+                progress: number("progress")?,
+                total: number("total"),
+                message: json::to_string(event.get("message")),
+            },
+            "eta" => ToolUpdate::Eta {
+                uuid,
+                seconds: number("eta")?,
+            },
+            "result" if part("result", "status").and_then(Value::as_str) == Some("error") => {
+                ToolUpdate::Error {
+                    uuid,
+                    message: json::to_string(part("result", "message")),
+                }
+            }
+            "result" => ToolUpdate::Result {
+                uuid,
+                outputs: part("result", "outputs").cloned().unwrap_or_default(),
+            },
+            "error" => ToolUpdate::Error {
+                uuid,
+                message: json::to_string(event.get("message")),
+            },
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(subtype: &str, members: Value) -> Option<ToolUpdate> {
+        let mut event = members.as_object().unwrap().clone();
+        event.insert("type".into(), "tool".into());
+        event.insert("subtype".into(), subtype.into());
+        event.insert("uuid".into(), "u".into());
+        ToolUpdate::read(&event)
+    }
+
+    #[test]
+    fn every_step_of_a_call_is_read() {
+        let uuid = || "u".to_owned();
+        let call = json!({"name": "add", "parameters": {"a": 1, "b": "2"}});
+        assert_eq!(
+            read("call", json!({"call": call, "originalId": "x"})),
+            Some(ToolUpdate::Call {
+                uuid: uuid(),
+                name: "add".into(),
+                arguments: json!({"a": 1, "b": "2"}),
+            })
+        );
+        assert_eq!(
+            read(
+                "progress",
+                json!({"progress": 1, "total": 4, "message": "m"})
+            ),
+            Some(ToolUpdate::Progress {
+                uuid: uuid(),
+                progress: 1.0,
+                total: Some(4.0),
+                message: "m".into(),
+            })
+        );
+        assert_eq!(
+            read("eta", json!({"eta": 2.5})),
+            Some(ToolUpdate::Eta {
+                uuid: uuid(),
+                seconds: 2.5,
+            })
+        );
+        let outputs = json!([{"text": "3"}]);
+        assert_eq!(
+            read(
+                "result",
+                json!({"result": {"status": "success", "call": call, "outputs": outputs}})
+            ),
+            Some(ToolUpdate::Result {
+                uuid: uuid(),
+                outputs,
+            })
+        );
+    }
+
+    #[test]
+    fn failures_of_both_kinds_are_errors() {
+        let result = json!({"result": {"status": "error", "message": "no"}});
+        for (subtype, event) in [("error", json!({"message": "no"})), ("result", result)] {
+            let (uuid, message) = ("u".into(), "no".into());
+            assert_eq!(
+                read(subtype, event),
+                Some(ToolUpdate::Error { uuid, message })
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_step_is_left_alone() {
+        for subtype in ["novelty", "progress", "eta"] {
+            assert_eq!(read(subtype, json!({})), None);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The models of a server, wherever it lists them.
+
+use std::sync::Arc;
+
+use super::{BASE_PATH_HINT, Session};
+use crate::error::{Error, Result, Step};
+use crate::http::base_url::DEFAULT_URL;
+use crate::http::response::Response;
+use crate::http::watchdog::Watch;
+use crate::http::{Connection, Request};
+use crate::model::{DEFAULT_MODEL, ModelList};
+use crate::protocol::dialect::{Dialect, V0_9_2, V0_9_6, V0_10};
+use crate::sanitize::sanitize;
+
+impl Session {
+    /// All models that the server lists: in its API from v0.8 on, in the data of its page before
+    /// that, and where the API is hidden.
+    pub(crate) fn models(
+        &self,
+        connection: &mut Connection,
+        watch: &Arc<Watch>,
+    ) -> Result<ModelList> {
+        let response = connection.call(&Request::get(Step::Models, "/api/models"), watch)?;
+        if !matches!(response.status, 403 | 404) {
+            return self.models_of_api(&response);
+        }
+        let page = connection.call(&Request::get(Step::Models, "/__data.json"), watch)?;
+        if !page.is_success() {
+            return Err(page.error().with_hint(&[404], BASE_PATH_HINT));
+        }
+        let list = page.json().as_ref().and_then(ModelList::of_page);
+        let list = list.ok_or_else(|| page.unexpected("a list of models"))?;
+        self.learn_from_page(response.status == 403, &list);
+        Ok(list)
+    }
+
+    fn models_of_api(&self, response: &Response) -> Result<ModelList> {
+        if !response.is_success() {
+            return Err(response.error());
+        }
+        let json = response.json();
+        let list = json.as_ref().and_then(ModelList::of_api);
+        let list = list.ok_or_else(|| response.unexpected("a list of models"))?;
+        // Versions that take settings as a form have no API.
+        self.state().rejects_forms = true;
+        let has = |path: &str| {
+            json.as_ref()
+                .is_some_and(|json| json.pointer(path).is_some())
+        };
+        if has("/0/supportsReasoning") {
+            self.set_dialect(&V0_10);
+        } else if response.allows_any_origin {
+            self.set_dialect(&V0_9_6);
+        } else if has("/0/tools") {
+            self.set_dialect(&V0_9_2);
+        }
+        Ok(list)
+    }
+
+    /// What the settings in a page's data tell of the version.
+    fn learn_from_page(&self, is_hidden: bool, list: &ModelList) {
+        let has = |name: &str| list.settings.iter().any(|known| known == name);
+        if is_hidden {
+            self.set_api_hidden();
+            self.set_dialect(Dialect::of_settings(has("disableStream")));
+        }
+        // Since v0.7, this is not only a date.
+        if has("ethicsModalAccepted") {
+            self.state().rejects_forms = true;
+        }
+    }
+
+    /// The model that the caller named, or the server's default.
+    pub(super) fn choose_model(
+        &self,
+        connection: &mut Connection,
+        watch: &Arc<Watch>,
+    ) -> Result<String> {
+        if let Some(model) = &self.options.model {
+            return Ok(model.clone());
+        }
+        if format!("{:?}", self.http.base_url) == DEFAULT_URL {
+            return Ok(DEFAULT_MODEL.to_owned());
+        }
+        let list = match self.models(connection, watch) {
+            Ok(list) => list,
+            // No list at all. Whether the model exists is for the next request to show.
+            Err(Error::Protocol { .. }) => ModelList::default(),
+            Err(Error::Http {
+                status: 400..=428 | 500 | 501,
+                ..
+            }) => ModelList::default(),
+            Err(error) => return Err(error),
+        };
+        Ok(list.default.unwrap_or_else(|| DEFAULT_MODEL.to_owned()))
+    }
+
+    /// Adds to the refusal of a conversation whether the server has the model: it reports an
+    /// unknown one as a generic 400 or 500.
+    pub(crate) fn explain_model(
+        &self,
+        error: Error,
+        model: &str,
+        connection: &mut Connection,
+        watch: &Arc<Watch>,
+    ) -> Error {
+        if !matches!(
+            error,
+            Error::Http {
+                status: 400 | 500,
+                ..
+            }
+        ) {
+            return error;
+        }
+        let Ok(ModelList { models, .. }) = self.models(connection, watch) else {
+            let hint = format!(" (does the server have the model {model:?}?)");
+            return error.with_hint(&[400, 500], &hint);
+        };
+        if models.iter().any(|known| known.id == model) {
+            return error;
+        }
+        let named: Vec<String> = models
+            .iter()
+            .take(3)
+            .map(|known| sanitize(&known.id))
+            .collect();
+        let more = if models.len() > named.len() {
+            ", ..."
+        } else {
+            ""
+        };
+        let named = named.join(", ");
+        let hint = format!(" (the server does not have the model {model:?}; it has {named}{more})");
+        error.with_hint(&[400, 500], &hint)
+    }
+}

@@ -1,0 +1,174 @@
+//! Conversations that are left on the server, listed, continued and deleted.
+
+use std::fs;
+use std::path::Path;
+
+use support::program::{Finished, Program};
+use support::service::{Dialect, Service};
+
+use crate::{chat_program, folder};
+
+fn service(dialect: Dialect) -> Service {
+    let service = Service::builder().dialect(dialect).start();
+    service.expect("a service")
+}
+
+fn chat(state: &Path) -> Program {
+    chat_program().env("XDG_STATE_HOME", state)
+}
+
+/// The id that the program says it has kept.
+#[track_caller]
+fn kept(ended: &Finished) -> String {
+    let id = ended.stderr.strip_prefix("chat: kept the conversation ");
+    let id = id.unwrap_or_else(|| panic!("{ended:?}"));
+    id.trim_end().to_owned()
+}
+
+#[track_caller]
+fn assert_ok(ended: &Finished) {
+    assert_eq!((ended.status, &*ended.stderr), (Some(0), ""), "{ended:?}");
+}
+
+#[test]
+fn what_is_kept_is_continued_and_listed_and_deleted() {
+    for dialect in [Dialect::V0_5, Dialect::V0_8, Dialect::Main] {
+        let state = folder(&format!("kept-{dialect}"));
+        let service = service(dialect);
+        let ended = chat(&state).args(["-u", service.url(), "-k", "One"]).run();
+        assert_eq!(ended.status, Some(0), "{dialect}: {ended:?}");
+        let id = kept(&ended);
+        assert_eq!(service.conversations(), 1, "{dialect}");
+
+        // The server and the session are remembered too.
+        for option in ["-c".to_owned(), format!("--continue={id}"), "-k".to_owned()] {
+            let go_on = if option == "-k" {
+                vec!["-k", "-c"]
+            } else {
+                vec![&*option]
+            };
+            let ended = chat(&state).args(go_on).arg("Two").run();
+            assert_ok(&ended);
+            assert!(
+                ended.stdout.contains("Before that you said"),
+                "{dialect}: {ended:?}"
+            );
+            assert_eq!(service.conversations(), 1, "{dialect}");
+        }
+
+        let listed = chat(&state).arg("--list").run();
+        assert_ok(&listed);
+        let columns: Vec<&str> = listed.stdout.trim_end().split('\t').collect();
+        assert_eq!(
+            (columns.len(), columns[0]),
+            (4, &*id),
+            "{dialect}: {listed:?}"
+        );
+
+        assert_ok(&chat(&state).args(["--delete", &id]).run());
+        assert_eq!(service.conversations(), 0, "{dialect}");
+        let ended = chat(&state).args(["-c", "Three"]).run();
+        assert_eq!(ended.status, Some(2), "{dialect}: {ended:?}");
+        assert!(ended.stderr.contains("--keep"), "{dialect}: {ended:?}");
+    }
+}
+
+#[test]
+fn everything_that_was_kept_on_a_server_is_deleted_at_once() {
+    let state = folder("kept-all");
+    let (one, other) = (service(Dialect::Main), service(Dialect::Main));
+    for service in [&one, &one, &other] {
+        kept(&chat(&state).args(["-u", service.url(), "-k", "Hi"]).run());
+    }
+    let listed = chat(&state).args(["-u", one.url(), "--list"]).run();
+    assert_ok(&listed);
+    assert_eq!(listed.stdout.lines().count(), 2, "{listed:?}");
+    assert_ok(
+        &chat(&state)
+            .args(["-u", one.url(), "--delete", "all"])
+            .run(),
+    );
+    assert_eq!((one.conversations(), other.conversations()), (0, 1));
+    // The other one is still known.
+    assert_ok(&chat(&state).args(["-c", "Hi"]).run());
+}
+
+#[test]
+fn a_session_of_the_environment_comes_before_what_was_kept() {
+    let state = folder("kept-cookie");
+    let service = service(Dialect::Main);
+    let session = "0123456789abcdef0123456789abcdef";
+    let own = || {
+        chat(&state)
+            .args(["-u", service.url()])
+            .env("H2OGPT_COOKIE", session)
+    };
+    kept(&chat(&state).args(["-u", service.url(), "-k", "Hi"]).run());
+    let id = kept(&own().args(["-k", "Hi"]).run());
+    let listed = own().arg("--list").run();
+    assert!(listed.stdout.starts_with(&id), "{listed:?}");
+    assert_eq!(listed.stdout.lines().count(), 1, "{listed:?}");
+    assert_ok(&own().args(["--delete", "all"]).run());
+    assert_eq!(service.conversations(), 1);
+}
+
+#[test]
+fn the_file_is_for_its_owner_alone_and_only_written_by_keep() {
+    let state = folder("kept-file");
+    let service = service(Dialect::V0_5);
+    let file = state.join("h2ogpt/kept");
+    for options in [&["Hi"][..], &["--list"], &["--delete", "all"]] {
+        assert_ok(&chat(&state).args(["-u", service.url()]).args(options).run());
+    }
+    assert!(!file.exists());
+    assert_eq!(fs::read_dir(&state).expect("a folder").count(), 0);
+    kept(&chat(&state).args(["-u", service.url(), "-k", "Hi"]).run());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(&file).expect("the file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    // Whatever else is in it stays.
+    let text = fs::read_to_string(&file).expect("text");
+    fs::write(&file, format!("of another version\n{text}")).expect("it is ours");
+    assert_ok(
+        &chat(&state)
+            .args(["-u", service.url(), "--delete", "all"])
+            .run(),
+    );
+    assert_eq!(
+        fs::read_to_string(&file).expect("text"),
+        "of another version\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_remembered_is_kept_all_the_same() {
+    let state = folder("kept-unwritable").join("file");
+    fs::write(&state, "").expect("a file where a folder should be");
+    let service = service(Dialect::V0_5);
+    let ended = chat(&state).args(["-u", service.url(), "-k", "Hi"]).run();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert!(ended.stderr.contains("kept the conversation"), "{ended:?}");
+    assert!(ended.stderr.contains("cannot be remembered"), "{ended:?}");
+    assert_eq!(service.conversations(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_conversation_is_kept_after_a_signal_too() {
+    let state = folder("kept-signal");
+    let service = Service::builder().faults(|request| {
+        let stall = support::service::Fault::Stall(2);
+        request.is_message().then_some(stall)
+    });
+    let service = service.start().expect("a service");
+    let running = chat(&state).args(["-u", service.url(), "-k", "Hi"]).start();
+    running.wait_for_stdout("You");
+    running.interrupt();
+    let ended = running.finish();
+    assert_eq!(ended.status, Some(130), "{ended:?}");
+    kept(&ended);
+    assert_eq!(service.conversations(), 1);
+}
