@@ -119,6 +119,15 @@ impl Client {
     /// `GET /api/models`; where there is no API, or it is hidden, `GET /__data.json`. At most
     /// `timeout_token`.
     ///
+    /// ```no_run
+    /// # let client = h2ogpt::Client::new("http://localhost:3000")?;
+    /// for model in client.models()? {
+    ///     let images = if model.multimodal == Some(true) { ", takes images" } else { "" };
+    ///     println!("{}{images}", model.id);
+    /// }
+    /// # Ok::<(), h2ogpt::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Http`](crate::Error::Http) if the server refuses,

@@ -85,6 +85,24 @@ impl Prompt {
     ///
     /// Servers before chat-ui v0.9.6 have no such choice, which
     /// [`Reply::ignored`](crate::Reply::ignored) reports.
+    ///
+    /// ```no_run
+    /// use h2ogpt::{Event, Prompt, ToolUpdate};
+    ///
+    /// # let client = h2ogpt::Client::new("http://localhost:3000")?;
+    /// for server in client.tool_servers()? {
+    ///     println!("{} at {}", server.name, server.url);
+    /// }
+    /// let prompt = Prompt::new("What is the weather in Paris?").tools(["weather"]);
+    /// for event in client.generate(prompt)?.events() {
+    ///     match event? {
+    ///         Event::Token(token) => print!("{token}"),
+    ///         Event::Tool(ToolUpdate::Call { name, arguments, .. }) => eprintln!("{name} {arguments}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok::<(), h2ogpt::Error>(())
+    /// ```
     pub fn tools<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.tools = Some(names.into_iter().map(Into::into).collect());
         self

@@ -68,6 +68,18 @@ impl Conversation {
     ///
     /// `GET /conversation/{id}/output/{hash}`, from chat-ui v0.7 on. At most `timeout_token`.
     ///
+    /// ```no_run
+    /// # let client = h2ogpt::Client::new("http://localhost:3000")?;
+    /// let mut conversation = client.resume("6b010396646b822e419515f3")?;
+    /// for message in conversation.messages()? {
+    ///     for file in &message.files {
+    ///         std::fs::write(&file.hash, conversation.download(file)?)?;
+    ///     }
+    /// }
+    /// conversation.keep();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Http`] if the server does not have the file, [`Error::Network`],
@@ -113,6 +125,15 @@ impl Conversation {
     /// knows it can read the copy, which stays when the conversation is deleted.
     ///
     /// `POST /conversation/{id}/share`. At most `timeout_token`.
+    ///
+    /// ```no_run
+    /// # let client = h2ogpt::Client::new("http://localhost:3000")?;
+    /// let mut conversation = client.conversation()?;
+    /// conversation.rename("Prime numbers")?;
+    /// conversation.send("Name a prime number.")?.into_text()?;
+    /// println!("{}", conversation.share()?);
+    /// # Ok::<(), h2ogpt::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
