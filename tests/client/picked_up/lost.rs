@@ -280,3 +280,27 @@ fn reattaching_where_nothing_was_said_is_incomplete() {
     assert!(Outcome::of(conversation.send("Hello")).failure.is_none());
     conversation.close().unwrap();
 }
+
+/// The server stores a reply only after its final answer, which padding follows, and then
+/// overwrites what was stored meanwhile: a response that is cut there does not say that it is.
+#[test]
+fn no_turn_is_lost_where_responses_are_cut_after_the_final_answer() {
+    for dialect in [Dialect::V0_9_3, Dialect::V0_9_6, Dialect::Main] {
+        let delay = Duration::from_millis(10);
+        let service = service(dialect).token_delay(delay).start().unwrap();
+        // In the padding.
+        let cutting = Cutting::start(service.url(), |request| {
+            (request.endpoint() == Endpoint::Message).then_some(4000)
+        });
+        let client = builder(cutting.url()).build().unwrap();
+        let mut conversation = client.conversation().unwrap();
+        let [_, _, three] = ["One", "Two", "Three"].map(|prompt| {
+            let reply = Outcome::of(conversation.send(prompt));
+            assert_eq!(reply.failure, None, "{dialect}");
+            reply.text
+        });
+        let expected = "You said: \"Three\". Before that you said: \"Two\". (3 messages so far)";
+        assert_eq!(three, expected, "{dialect}");
+        conversation.close().unwrap();
+    }
+}

@@ -12,7 +12,7 @@ use support::client::builder;
 use support::http1::Request;
 use support::listener::lock;
 use support::script::Endpoint;
-use support::service::Dialect;
+use support::service::{Dialect, Service};
 
 use super::cutting::Cutting;
 use super::{messages_sent, service};
@@ -86,7 +86,7 @@ fn read(mut reply: Reply<'_>, way: usize) -> String {
     text
 }
 
-fn converse(client: &Client, number: usize) {
+fn converse(service: &Service, client: &Client, number: usize) {
     let mut conversation = client.conversation().expect("a conversation");
     let mut before = None;
     for turn in 0..TURNS {
@@ -104,6 +104,10 @@ fn converse(client: &Client, number: usize) {
         };
         assert_eq!(text, expected);
         before = Some(prompt);
+        // A response may be cut before the server has stored what it said.
+        let id = conversation.id();
+        let stored = |service: &Service| service.history(id).map(|said| said.len());
+        assert!(service.wait_for(|service| stored(service) == Some(2 * turn + 2)));
     }
     conversation.close().expect("a delete");
 }
@@ -133,7 +137,7 @@ fn a_thousand_replies_are_whole_wherever_they_are_cut() {
                         if number >= 2 * CONVERSATIONS {
                             break;
                         }
-                        converse(&client, number);
+                        converse(&service, &client, number);
                     }
                 });
             }
