@@ -6,7 +6,7 @@
 //! service knows of the conversation; `answer.rs` says how. Things go wrong only when asked to, see
 //! [`Fault`].
 //!
-//! ```ignore
+//! ```text
 //! let service = Service::builder().dialect(Dialect::Main).start()?;
 //! let client = Client::new(service.url())?;
 //! ```
