@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::Conversation;
-use crate::error::{Error, Result, Step};
+use crate::error::{Result, Step};
+use crate::http::exchange::no_thread;
 use crate::http::response::Stream;
 use crate::http::watchdog::{self, Watch};
 use crate::http::{Opened, Request};
@@ -26,7 +27,7 @@ impl Conversation {
         let watch = self.scope.watch_reply(&self.session.http);
         self.finish_response(watch.time_left() / 2);
         let watched = watchdog::watch(&watch);
-        watched.map_err(|error| Error::network(Step::Reattach, error))?;
+        watched.map_err(|error| no_thread(Step::Reattach, &error))?;
         Ok(watch)
     }
 

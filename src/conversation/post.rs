@@ -9,6 +9,7 @@ use super::{
     Preparation, Unstored, WebSearcher,
 };
 use crate::error::{Error, Result, Step};
+use crate::http::exchange::no_thread;
 use crate::http::response::{Response, Stream};
 use crate::http::watchdog::{self, Watch};
 use crate::http::{Body, Opened, Request};
@@ -60,7 +61,7 @@ impl Conversation {
         self.wait_after_stop(watch)?;
         self.wait_until_stored(watch)?;
         let watched = watchdog::watch(watch);
-        watched.map_err(|error| Error::network(Step::Message, error))?;
+        watched.map_err(|error| no_thread(Step::Message, &error))?;
 
         let has_tree = self.session.dialect().is_none_or(Dialect::has_tree);
         let mut parent = None;

@@ -1,5 +1,6 @@
 //! One exchange: a request, with all that is sent with every request, and its response.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -133,7 +134,7 @@ impl Connection {
                 let received = run(agent, limited, step, wanted, || ());
                 received.map_err(|error| self.failed(step, TimeLimit::Delete, error))
             }
-            Err(Unanswered::NoThread(error)) => Err(Error::network(step, error)),
+            Err(Unanswered::NoThread(error)) => Err(no_thread(step, &error)),
         }
     }
 
@@ -231,6 +232,12 @@ impl Http {
         let deleted = deleted.map_err(|error| Error::network(Step::Delete, error));
         self.observe(&request, started.elapsed(), &deleted);
     }
+}
+
+/// The error where the system has no thread to spare.
+pub(crate) fn no_thread(step: Step, error: &io::Error) -> Error {
+    let cause = format!("no thread could be started: {error}");
+    Error::network(step, io::Error::new(error.kind(), cause))
 }
 
 /// Bounds a request that nobody waits for on another thread.

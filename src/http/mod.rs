@@ -8,7 +8,7 @@ pub(crate) mod base_url;
 pub(crate) mod cancel_signal;
 pub(crate) mod cookies;
 mod date;
-mod exchange;
+pub(crate) mod exchange;
 pub(crate) mod headers;
 pub(crate) mod proxy;
 pub(crate) mod response;
