@@ -20,7 +20,7 @@ use crate::parameters::Parameters;
 use crate::protocol::event::{Event, StreamItem};
 use crate::protocol::finish_reason::FinishReason;
 use crate::protocol::message::OutgoingMessage;
-use crate::protocol::tokens::Tokens;
+use crate::protocol::tokens::{Tokens, next_token};
 use pick_up::PickUps;
 
 /// The reply to one message, token by token, as it arrives.
@@ -431,14 +431,7 @@ impl Iterator for Reply<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         // One wait for all that is passed over.
         self.watch.begin_wait();
-        let token = loop {
-            match self.next_item() {
-                Ok(Some(StreamItem::Token(token))) => break Some(Ok(token)),
-                Ok(Some(StreamItem::Event(_))) => {}
-                Ok(None) => break None,
-                Err(error) => break Some(Err(error)),
-            }
-        };
+        let token = next_token(|| self.next_item());
         self.watch.end_wait();
         token
     }

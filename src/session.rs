@@ -53,19 +53,11 @@ pub(crate) struct Session {
 struct State {
     opening: Opening,
     dialect: Option<&'static Dialect>,
-    api: Api,
+    /// Whether it says that its API is disabled, as v0.8 to v0.9.4 do.
+    hides_api: bool,
     /// Whether it is known to take no settings as a form.
     rejects_forms: bool,
     rejects_details: bool,
-}
-
-/// What is known of the server's API.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Api {
-    #[default]
-    Unknown,
-    /// It says that it is disabled, as v0.8 to v0.9.4 do.
-    Hidden,
 }
 
 /// Whether what comes before the first conversation was done. It is done once, as two threads
@@ -76,12 +68,12 @@ enum Opening {
     Closed,
     /// By another thread. Never held as a lock: each thread has its own time limit.
     UnderWay,
-    Open(Opened),
+    Open(Handshake),
 }
 
 /// What is known once a session is open.
 #[derive(Clone)]
-pub(crate) struct Opened {
+pub(crate) struct Handshake {
     pub(crate) model: String,
     /// Whether the settings were posted, and hold the system prompt where a server has it there.
     pub(crate) has_settings: bool,
@@ -163,11 +155,11 @@ impl Session {
 
     /// Whether the server says that its API is disabled.
     pub(crate) fn hides_api(&self) -> bool {
-        self.state().api == Api::Hidden
+        self.state().hides_api
     }
 
     pub(crate) fn set_api_hidden(&self) {
-        self.state().api = Api::Hidden;
+        self.state().hides_api = true;
     }
 
     /// Whether messages may ask why their replies end.
@@ -188,7 +180,7 @@ impl Session {
         &self,
         connection: &mut Connection,
         watch: &Arc<Watch>,
-    ) -> Result<(Opened, Option<OpeningTurn<'_>>)> {
+    ) -> Result<(Handshake, Option<OpeningTurn<'_>>)> {
         if let Some(opened) = self.wait_while_opening(watch)? {
             return Ok((opened, None));
         }
@@ -198,7 +190,7 @@ impl Session {
         };
         let model = self.choose_model(connection, watch)?;
         let has_settings = self.begin_settings(&model, connection, watch)?;
-        let opened = Opened {
+        let opened = Handshake {
             model,
             has_settings,
         };
@@ -207,7 +199,7 @@ impl Session {
     }
 
     /// Waits while another thread opens the session. `None` if this thread is to do it.
-    fn wait_while_opening(&self, watch: &Watch) -> Result<Option<Opened>> {
+    fn wait_while_opening(&self, watch: &Watch) -> Result<Option<Handshake>> {
         let mut state = self.state();
         loop {
             match &state.opening {
@@ -229,7 +221,7 @@ impl Session {
 /// opened, or one of them takes its turn.
 pub(crate) struct OpeningTurn<'a> {
     session: &'a Session,
-    opened: Option<Opened>,
+    opened: Option<Handshake>,
 }
 
 impl Drop for OpeningTurn<'_> {

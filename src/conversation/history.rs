@@ -11,9 +11,11 @@ use crate::protocol::dialect::{Dialect, V0_8};
 use crate::protocol::history::{ConversationPage, History};
 use crate::protocol::message::Parent;
 
-/// The pauses between two looks at the history.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// The pauses between two looks at the history: each is twice as long as the one before.
+pub(super) struct Pauses {
+    pub(super) first: Duration,
+    pub(super) longest: Duration,
+}
 
 impl Conversation {
     /// The message that the next one follows. Asks the server if that is not known, which also
@@ -106,22 +108,40 @@ impl Conversation {
         if !dialect.stores_late {
             return Ok(());
         }
-        let longest = unstored.longest.min(watch.time_left() / 2);
-        let ends = Instant::now() + longest;
         let only = dialect.page_data_only;
         let path = format!("{}/__data.json?x-sveltekit-invalidated={only}", self.path);
-        let request = Request::get(Step::History, &path);
-        let mut pause = FIRST_PAUSE;
+        let ids = [unstored.id, unstored.response_id];
+        let pauses = Pauses {
+            first: Duration::from_millis(10),
+            longest: Duration::from_millis(250),
+        };
+        let are_stored = |body: &str| ids.iter().all(|id| body.contains(id)).then_some(());
+        self.poll_history(&path, pauses, unstored.longest, watch, are_stored)?;
+        Ok(())
+    }
+
+    /// Asks for the history until `find` finds something in it. Gives up after `longest`, or half of
+    /// the time that is left if that is less, and if the server refuses.
+    pub(super) fn poll_history<T>(
+        &mut self,
+        path: &str,
+        pauses: Pauses,
+        longest: Duration,
+        watch: &Arc<Watch>,
+        find: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let request = Request::get(Step::History, path);
+        let ends = Instant::now() + longest.min(watch.time_left() / 2);
+        let mut pause = pauses.first;
         loop {
             let response = self.connection.call(&request, watch)?;
-            let is_stored = |id: &String| response.body.contains(id.as_str());
-            let ids = [&unstored.id, &unstored.response_id];
-            if !response.is_success() || ids.into_iter().all(is_stored) || Instant::now() >= ends {
-                return Ok(());
+            let found = find(&response.body);
+            if found.is_some() || !response.is_success() || Instant::now() >= ends {
+                return Ok(found);
             }
             let slept = watch.sleep(pause);
             slept.map_err(|cause| cause.error(Step::History))?;
-            pause = LONGEST_PAUSE.min(pause * 2);
+            pause = pauses.longest.min(pause * 2);
         }
     }
 }

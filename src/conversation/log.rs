@@ -1,11 +1,12 @@
 //! Picking up a reply whose connection broke: from the server's log of it, or from the history.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::Conversation;
+use super::history::Pauses;
 use crate::error::{Result, Step};
 use crate::http::exchange::no_thread;
 use crate::http::response::Stream;
@@ -17,9 +18,6 @@ use crate::protocol::tokens::Tokens;
 
 /// Longest wait for a reply to be stored: the server may have lost it, too.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// The pauses between two looks at the history.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 impl Conversation {
     /// Begins to read a reply that another connection may have begun.
@@ -70,19 +68,11 @@ impl Conversation {
     /// stored in time. Where there is no log of it, a reply is still generated to its end.
     pub(crate) fn wait_for_stored_reply(&mut self, watch: &Arc<Watch>) -> Result<Option<String>> {
         let path = format!("/api{}", self.path);
-        let request = Request::get(Step::History, &path);
-        let ends = Instant::now() + LONGEST_WAIT.min(watch.time_left() / 2);
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let response = self.connection.call(&request, watch)?;
-            let text = history::finished_reply(&response.body);
-            if text.is_some() || !response.is_success() || Instant::now() >= ends {
-                return Ok(text);
-            }
-            let slept = watch.sleep(pause);
-            slept.map_err(|cause| cause.error(Step::History))?;
-            pause = LONGEST_PAUSE.min(pause * 2);
-        }
+        let pauses = Pauses {
+            first: Duration::from_millis(100),
+            longest: Duration::from_secs(2),
+        };
+        self.poll_history(&path, pauses, LONGEST_WAIT, watch, history::finished_reply)
     }
 
     /// Takes the connection back after a reply could not be picked up.
