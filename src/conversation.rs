@@ -9,11 +9,11 @@ mod preparation;
 mod stored;
 mod web_search;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::{Error, Result, Step, TimeLimit};
@@ -24,6 +24,7 @@ use crate::http::{Body, Connection, Request};
 use crate::prompt::Prompt;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::finish_reason::FinishReason;
+use crate::protocol::json::Json;
 use crate::protocol::message::{OutgoingMessage, Parent};
 use crate::protocol::request;
 use crate::reply::{Owner, Reply};
@@ -204,7 +205,7 @@ impl Conversation {
         let created = response
             .json()
             .ok_or_else(|| response.unexpected(expected))?;
-        let id = created_id(&created).ok_or_else(|| response.unexpected(expected))?;
+        let id = created_id(created).ok_or_else(|| response.unexpected(expected))?;
         let conversation = Self::new(session, scope, connection, id);
         let mut conversation = conversation.map_err(|_| response.unexpected(expected))?;
         conversation.preparation = Preparation::Pending {
@@ -212,10 +213,10 @@ impl Conversation {
             has_title: false,
         };
         conversation.model = Some(model);
-        if let Some(root) = Parent::of_created(&created) {
+        if let Some(root) = Parent::of_created(created) {
             conversation.parent = NextParent::Known(root);
         }
-        if let Some(dialect) = Dialect::of_created(&created) {
+        if let Some(dialect) = Dialect::of_created(created) {
             session.set_dialect(dialect);
         }
         Ok(conversation)
@@ -458,18 +459,16 @@ impl Conversation {
 }
 
 /// The id of a conversation, in the response to its creation. Some servers number them.
-fn created_id(created: &Value) -> Option<String> {
-    match created.get("conversationId")? {
-        Value::String(id) => Some(id.clone()),
-        Value::Number(id) => Some(id.to_string()),
-        _ => None,
-    }
+fn created_id(created: Json<'_>) -> Option<String> {
+    let id = created.get("conversationId")?;
+    let number = || id.as_u64().map(|id| id.to_string());
+    id.as_str().map(Cow::into_owned).or_else(number)
 }
 
 /// The path of a conversation whose creation nobody waits for any more.
 fn created_path(body: &str) -> Option<String> {
-    let created: Value = serde_json::from_str(body.trim_start_matches('\u{feff}')).ok()?;
-    conversation_path(&created_id(&created)?).ok()
+    let created = Json::read(body).ok()?;
+    conversation_path(&created_id(created)?).ok()
 }
 
 impl Drop for Conversation {

@@ -5,15 +5,13 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::error::{Error, Result, Step};
 use crate::http::base_url::conversation_path;
 use crate::http::watchdog::Watch;
 use crate::http::{Body, Connection, Request};
-use crate::protocol::page_data;
+use crate::protocol::page_data::PageData;
 use crate::session::{Scope, Session, watch_alone};
-use crate::stored::{ConversationInfo, Stored, ToolServer};
+use crate::stored::{ConversationInfo, ToolServer};
 
 /// Most pages that are read, should a server never end its list.
 const MAX_PAGES: usize = 10_000;
@@ -58,15 +56,9 @@ impl Conversations {
             }
             _ if !response.is_success() => return Err(response.error()),
             _ => {
-                let json = response.json();
-                let list = json
-                    .as_ref()
-                    .filter(|json| json.is_array())
-                    .map(Stored::list);
+                let list = response.json().filter(|json| json.is_list());
                 let list = list.ok_or_else(|| response.unexpected("a list of conversations"))?;
-                list.into_iter()
-                    .filter_map(ConversationInfo::read)
-                    .collect()
+                list.items().filter_map(ConversationInfo::read).collect()
             }
         };
         for conversation in list {
@@ -86,11 +78,9 @@ fn list_of_page(connection: &mut Connection, watch: &Arc<Watch>) -> Result<Vec<C
     if !response.is_success() {
         return Err(response.error());
     }
-    let page: Option<Value> = response.json();
-    let list = page.as_ref().and_then(|page| {
-        let list = page_data::roots(page).find_map(|root| root.get("conversations"))?;
-        Some(list.items().filter_map(ConversationInfo::read).collect())
-    });
+    let page = response.json().map(PageData::read);
+    let list = page.as_ref().and_then(|page| page.get("conversations"));
+    let list = list.map(|list| list.items().filter_map(ConversationInfo::read).collect());
     list.ok_or_else(|| response.unexpected("a list of conversations"))
 }
 
@@ -166,12 +156,8 @@ impl Session {
             let error: Error = response.error();
             return Err(error.with_hint(&[404, 405], hint));
         }
-        let json = response.json();
-        let list = json
-            .as_ref()
-            .filter(|json| json.is_array())
-            .map(Stored::list);
+        let list = response.json().filter(|json| json.is_list());
         let list = list.ok_or_else(|| response.unexpected("a list of tool servers"))?;
-        Ok(list.into_iter().filter_map(ToolServer::read).collect())
+        Ok(list.items().filter_map(ToolServer::read).collect())
     }
 }

@@ -1,8 +1,9 @@
 //! The models of the server.
 
-use serde_json::Value;
+use std::borrow::Cow;
 
-use crate::protocol::page_data::{self, PageValue};
+use crate::protocol::json::Json;
+use crate::protocol::page_data::PageData;
 
 /// The default model of the public server of 2023.
 pub const DEFAULT_MODEL: &str = "h2oai/h2ogpt-gm-oasst1-en-2048-falcon-40b-v1";
@@ -37,63 +38,45 @@ pub(crate) struct ModelList {
 
 impl ModelList {
     /// Reads the response to `GET /api/models`.
-    pub(crate) fn of_api(list: &Value) -> Option<ModelList> {
-        let list = list.as_array()?;
-        let is_listed = |model: &&Value| model.get("unlisted") != Some(&Value::Bool(true));
-        let id = |model: &Value| Some(model.get("id")?.as_str()?.to_owned());
-        Some(ModelList {
-            models: list.iter().filter_map(Model::of_api).collect(),
-            default: list.iter().filter(is_listed).find_map(id),
+    pub(crate) fn of_api(list: Json<'_>) -> Option<ModelList> {
+        let is_listed = |model: &Json<'_>| {
+            let is_unlisted = model.get("unlisted").and_then(Json::as_bool);
+            is_unlisted != Some(true)
+        };
+        let mut listed = list.items().filter(is_listed);
+        list.is_list().then(|| ModelList {
+            models: list.items().filter_map(Model::read).collect(),
+            default: listed.find_map(|model| Some(model.str("id")?.into_owned())),
             settings: Vec::new(),
         })
     }
 
     /// Reads the response to `GET /__data.json`, where the list is part of a page.
-    pub(crate) fn of_page(page: &Value) -> Option<ModelList> {
-        let root = page_data::roots(page).find(|root| root.get("models").is_some())?;
-        let models: Vec<Model> = root
-            .get("models")?
-            .items()
-            .filter_map(Model::of_page)
-            .collect();
-        let settings = root.get("settings");
-        let active = settings.and_then(|settings| settings.get("activeModel"));
-        let active = active.and_then(PageValue::as_str).map(str::to_owned);
+    pub(crate) fn of_page(page: Json<'_>) -> Option<ModelList> {
+        let page = PageData::read(page);
+        let models = page.get("models")?.items();
+        let models: Vec<Model> = models.filter_map(Model::read).collect();
+        let settings = page.get("settings");
+        let active = settings.map(|settings| settings.text("activeModel"));
         let is_listed = |id: &String| models.iter().any(|model| model.id == *id);
+        let first = || Some(models.first()?.id.clone());
+        let names = settings.map(Json::names).into_iter().flatten();
         Some(ModelList {
-            default: active
-                .filter(is_listed)
-                .or_else(|| Some(models.first()?.id.clone())),
-            settings: settings.map(PageValue::names).unwrap_or_default(),
+            default: active.filter(is_listed).or_else(first),
+            settings: names.map(Cow::into_owned).collect(),
             models,
         })
     }
 }
 
 impl Model {
-    fn of_api(model: &Value) -> Option<Model> {
-        Model::new(
-            |name: &str| Some(model.get(name)?.as_str()?.to_owned()),
-            |name: &str| model.get(name)?.as_bool(),
-        )
-    }
-
-    fn of_page(model: PageValue<'_>) -> Option<Model> {
-        Model::new(
-            |name: &str| Some(model.get(name)?.as_str()?.to_owned()),
-            |name: &str| model.get(name)?.as_bool(),
-        )
-    }
-
-    fn new(
-        text: impl Fn(&str) -> Option<String>,
-        flag: impl Fn(&str) -> Option<bool>,
-    ) -> Option<Model> {
-        let id = text("id")?;
-        let name = text("displayName").or_else(|| text("name"));
+    fn read(model: Json<'_>) -> Option<Model> {
+        let id = model.str("id")?.into_owned();
+        let name = model.str("displayName").or_else(|| model.str("name"));
+        let flag = |name| model.get(name).and_then(Json::as_bool);
         Some(Model {
-            name: name.unwrap_or_else(|| id.clone()),
-            description: text("description").unwrap_or_default(),
+            name: name.map_or_else(|| id.clone(), Cow::into_owned),
+            description: model.text("description"),
             multimodal: flag("multimodal"),
             tools: flag("supportsTools").or_else(|| flag("tools")),
             reasoning: flag("supportsReasoning"),

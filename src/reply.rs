@@ -42,9 +42,9 @@ use pick_up::PickUps;
 pub struct Reply<'c> {
     // In this order: what is being read is dropped before its conversation is deleted.
     state: State,
-    /// What is handed out before anything else is read: the progress of a web search, and an event
-    /// that came after a token that was ready.
-    queued: VecDeque<Event>,
+    /// Events in JSON that are handed out before anything else is read: the progress of a web
+    /// search, and an event that came after a token that was ready.
+    queued: VecDeque<String>,
     ignored: Vec<Ignored>,
     message: Box<OutgoingMessage>,
     has_yielded: bool,

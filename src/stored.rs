@@ -1,9 +1,9 @@
 //! What a server has stored.
 
-use serde_json::Value;
+use std::borrow::Cow;
 
 use crate::prompt::Role;
-use crate::protocol::page_data::PageValue;
+use crate::protocol::json::Json;
 
 /// A conversation on the server; from [`Client::conversations`](crate::Client::conversations).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,87 +47,44 @@ pub struct StoredFile {
     pub hash: String,
 }
 
-/// A value as an API or a page's data has it.
-pub(crate) trait Stored: Copy {
-    fn member(self, name: &str) -> Option<Self>;
-    fn text(self) -> Option<String>;
-    fn list(self) -> Vec<Self>;
-
-    fn text_of(self, name: &str) -> Option<String> {
-        self.member(name)?.text()
-    }
-}
-
-impl Stored for &Value {
-    fn member(self, name: &str) -> Option<Self> {
-        self.get(name)
-    }
-
-    fn text(self) -> Option<String> {
-        Some(self.as_str()?.to_owned())
-    }
-
-    fn list(self) -> Vec<Self> {
-        self.as_array().into_iter().flatten().collect()
-    }
-}
-
-impl Stored for PageValue<'_> {
-    fn member(self, name: &str) -> Option<Self> {
-        self.get(name)
-    }
-
-    fn text(self) -> Option<String> {
-        Some(self.as_str()?.to_owned())
-    }
-
-    fn list(self) -> Vec<Self> {
-        self.items().collect()
-    }
-}
-
 impl ConversationInfo {
-    pub(crate) fn read(conversation: impl Stored) -> Option<Self> {
-        let id = conversation
-            .text_of("id")
-            .or_else(|| conversation.text_of("_id"))?;
-        let model = conversation.text_of("modelId");
+    pub(crate) fn read(conversation: Json<'_>) -> Option<Self> {
+        let id = conversation.str("id").or_else(|| conversation.str("_id"))?;
+        let model = conversation.str("modelId");
+        let model = model.or_else(|| conversation.str("model"));
         Some(ConversationInfo {
-            title: conversation.text_of("title").unwrap_or_default(),
-            model: model
-                .or_else(|| conversation.text_of("model"))
-                .unwrap_or_default(),
-            updated_at: conversation.text_of("updatedAt"),
-            id,
+            id: id.into_owned(),
+            title: conversation.text("title"),
+            model: model.unwrap_or_default().into_owned(),
+            updated_at: conversation.str("updatedAt").map(Cow::into_owned),
         })
     }
 }
 
 impl StoredMessage {
-    pub(crate) fn read(message: impl Stored) -> Option<Self> {
-        let files = message.member("files").map(Stored::list);
-        let files = files.unwrap_or_default().into_iter();
+    pub(crate) fn read(message: Json<'_>) -> Option<Self> {
+        let files = message.get("files").map(Json::items).into_iter().flatten();
         Some(StoredMessage {
-            id: message.text_of("id")?,
-            author: match message.text_of("from")?.as_str() {
+            id: message.str("id")?.into_owned(),
+            author: match &*message.str("from")? {
                 "user" => Role::User,
                 "assistant" => Role::Assistant,
                 _ => Role::System,
             },
-            content: message.text_of("content").unwrap_or_default(),
+            content: message.text("content"),
             files: files.filter_map(StoredFile::read).collect(),
         })
     }
 }
 
 impl StoredFile {
-    fn read(file: impl Stored) -> Option<Self> {
+    fn read(file: Json<'_>) -> Option<Self> {
         // Before v0.9, a file is nothing but its hash.
-        let hash = file.text_of("value").or_else(|| file.text())?;
+        let hash = file.str("value").or_else(|| file.as_str())?;
         Some(StoredFile {
-            name: file.text_of("name").unwrap_or_default(),
-            mime: file.text_of("mime").unwrap_or_default(),
-            hash,
+            name: file.text("name"),
+            mime: file.text("mime"),
+            hash: hash.into_owned(),
         })
     }
 }
@@ -144,10 +101,10 @@ pub struct ToolServer {
 }
 
 impl ToolServer {
-    pub(crate) fn read(server: impl Stored) -> Option<Self> {
+    pub(crate) fn read(server: Json<'_>) -> Option<Self> {
         Some(ToolServer {
-            name: server.text_of("name")?,
-            url: server.text_of("url").unwrap_or_default(),
+            name: server.str("name")?.into_owned(),
+            url: server.text("url"),
         })
     }
 }

@@ -15,7 +15,6 @@ use crate::http::watchdog::{self, Watch};
 use crate::http::{Body, Opened, Request};
 use crate::ignored::Ignored;
 use crate::protocol::dialect::{Dialect, WebSearchRequest};
-use crate::protocol::event::Event;
 use crate::protocol::message::{Author, EncodedMessage, OutgoingMessage, Parent};
 use crate::protocol::request;
 use crate::protocol::tokens::Tokens;
@@ -27,8 +26,8 @@ const STOP_LINGERS: Duration = Duration::from_millis(300);
 pub(crate) struct Posted {
     pub(crate) watch: Arc<Watch>,
     pub(crate) tokens: Tokens<Stream>,
-    /// The progress of the web search that came before.
-    pub(crate) search: VecDeque<Event>,
+    /// The progress of the web search that came before, as events in JSON.
+    pub(crate) search: VecDeque<String>,
     pub(crate) ignored: Vec<Ignored>,
 }
 

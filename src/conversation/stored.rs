@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::{Conversation, Preparation};
 use crate::error::{Error, Result, Step};
 use crate::http::response::Response;
 use crate::http::watchdog::Watch;
 use crate::http::{Body, Request};
 use crate::protocol::encoding::percent_encode;
-use crate::protocol::page_data;
+use crate::protocol::json::Json;
+use crate::protocol::page_data::{self, PageData};
 use crate::protocol::request;
 use crate::sanitize::sanitize;
-use crate::stored::{Stored, StoredFile, StoredMessage};
+use crate::stored::{StoredFile, StoredMessage};
 
 impl Conversation {
     /// The messages that the server has stored, the first one first: the system prompt, perhaps
@@ -32,35 +31,26 @@ impl Conversation {
             let path = format!("/api{}", conversation.path);
             let response = conversation.get(&path, watch)?;
             if !matches!(response.status, 403 | 404) {
-                return read_messages(&response, |json| {
-                    let messages = json.get("messages")?;
-                    Some(
-                        messages
-                            .list()
-                            .into_iter()
-                            .filter_map(StoredMessage::read)
-                            .collect(),
-                    )
-                });
+                let conversation = response.json();
+                let messages = conversation.and_then(|conversation| conversation.get("messages"));
+                return read_messages(&response, messages);
             }
             let path = format!("{}/__data.json", conversation.path);
             let page = conversation.get(&path, watch)?;
             if response.message().contains("Conversation not found") || !page.is_success() {
                 return Err(response.error());
             }
-            let json = page.json().unwrap_or_default();
-            if let Some((status, message)) = page_data::error(&json) {
+            if let Some((status, message)) = page.json().and_then(page_data::error) {
                 return Err(Error::Http {
                     step: Step::History,
                     status,
-                    message: sanitize(message),
+                    message: sanitize(&message),
                     retry_after: None,
                 });
             }
-            read_messages(&page, |json| {
-                let messages = page_data::roots(json).find_map(|root| root.get("messages"))?;
-                Some(messages.items().filter_map(StoredMessage::read).collect())
-            })
+            let data = page.json().map(PageData::read);
+            let messages = data.as_ref().and_then(|data| data.get("messages"));
+            read_messages(&page, messages)
         })
     }
 
@@ -149,8 +139,7 @@ impl Conversation {
             if !response.is_success() {
                 return Err(response.error());
             }
-            let shared = response.json();
-            let member = |name| Some(shared.as_ref()?.get(name)?.as_str()?.to_owned());
+            let member = |name| Some(response.json()?.str(name)?.into_owned());
             let page = || {
                 let id = percent_encode(&member("shareId")?);
                 Some(conversation.session.http.base_url.url(&format!("/r/{id}")))
@@ -175,14 +164,12 @@ impl Conversation {
     }
 }
 
-fn read_messages(
-    response: &Response,
-    read: impl FnOnce(&Value) -> Option<Vec<StoredMessage>>,
-) -> Result<Vec<StoredMessage>> {
+fn read_messages(response: &Response, messages: Option<Json<'_>>) -> Result<Vec<StoredMessage>> {
     if !response.is_success() {
         return Err(response.error());
     }
-    let messages = response.json().as_ref().and_then(read);
-    let unexpected = || -> Error { response.unexpected("JSON with the conversation's messages") };
-    messages.ok_or_else(unexpected)
+    let messages = messages.filter(|messages| messages.is_list());
+    let expected = "JSON with the conversation's messages";
+    let messages = messages.ok_or_else(|| response.unexpected(expected))?;
+    Ok(messages.items().filter_map(StoredMessage::read).collect())
 }

@@ -10,10 +10,9 @@ use crate::http::watchdog::Watch;
 use crate::http::{Opened, Request};
 use crate::protocol::dialect::{Dialect, WebSearchRequest};
 use crate::protocol::encoding::percent_encode;
-use crate::protocol::event::Event;
 use crate::protocol::message::OutgoingMessage;
+use crate::protocol::request::JsonObject;
 use crate::protocol::search::SearchReader;
-use crate::protocol::web_search::WebSearch;
 
 /// Searches the web for a prompt that asks for it.
 ///
@@ -25,7 +24,7 @@ pub(crate) struct WebSearcher {
 }
 
 type SearchBefore =
-    fn(&mut Conversation, &mut OutgoingMessage, &Arc<Watch>) -> Result<VecDeque<Event>>;
+    fn(&mut Conversation, &mut OutgoingMessage, &Arc<Watch>) -> Result<VecDeque<String>>;
 
 impl WebSearcher {
     pub(crate) fn new() -> Self {
@@ -34,13 +33,13 @@ impl WebSearcher {
         }
     }
 
-    /// Returns the progress of the search.
+    /// Returns the progress of the search, as events in JSON.
     pub(super) fn search(
         self,
         conversation: &mut Conversation,
         message: &mut OutgoingMessage,
         watch: &Arc<Watch>,
-    ) -> Result<VecDeque<Event>> {
+    ) -> Result<VecDeque<String>> {
         (self.search)(conversation, message, watch)
     }
 }
@@ -64,7 +63,7 @@ impl Conversation {
         &mut self,
         message: &mut OutgoingMessage,
         watch: &Arc<Watch>,
-    ) -> Result<VecDeque<Event>> {
+    ) -> Result<VecDeque<String>> {
         let mut events = VecDeque::new();
         let dialect = self.session.dialect();
         let is_before = |dialect: &Dialect| dialect.web_search == WebSearchRequest::Before;
@@ -78,7 +77,8 @@ impl Conversation {
             Ok(id) => message.web_search_id = id,
             Err(error @ (Error::Cancelled { .. } | Error::Timeout { .. })) => return Err(error),
             Err(error) => {
-                events.push_back(Event::WebSearch(WebSearch::failed(&error)));
+                let event = JsonObject::new().string("type", "webSearch");
+                events.push_back(event.string("message", &error.to_string()).end());
             }
         }
         Ok(events)
@@ -88,7 +88,7 @@ impl Conversation {
         &mut self,
         message: &OutgoingMessage,
         watch: &Arc<Watch>,
-        events: &mut VecDeque<Event>,
+        events: &mut VecDeque<String>,
     ) -> Result<String> {
         let prompt = percent_encode(message.inputs.trim());
         let path = format!("{}/web-search?prompt={prompt}", self.path);

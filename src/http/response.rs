@@ -4,7 +4,6 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
 use ureq::BodyReader;
 use ureq::http::header;
 
@@ -14,6 +13,7 @@ use super::watchdog::Watch;
 use super::worker::{Failure, Received};
 use crate::error::{Error, Result, Step};
 use crate::protocol::error_body::message_of_body;
+use crate::protocol::json::Json;
 use crate::protocol::line::Buffered;
 use crate::sanitize::sanitize;
 
@@ -96,11 +96,8 @@ impl Response {
     }
 
     /// The body as JSON, if the response is a success and its body is JSON.
-    pub(crate) fn json(&self) -> Option<Value> {
-        let body = self.body.trim_start_matches('\u{feff}');
-        self.is_success()
-            .then(|| serde_json::from_str(body).ok())
-            .flatten()
+    pub(crate) fn json(&self) -> Option<Json<'_>> {
+        Json::read(&self.body).ok().filter(|_| self.is_success())
     }
 
     /// The server's explanation, fit to be shown; may be empty.
@@ -163,10 +160,10 @@ fn redirect(body: &str) -> Option<String> {
     if !body.contains("redirect") {
         return None;
     }
-    let body: Value = serde_json::from_str(body).ok()?;
-    let is_redirect = body.get("type")?.as_str()? == "redirect";
-    let location = body.get("location").filter(|_| is_redirect)?;
-    Some(location.as_str()?.to_owned())
+    let body = Json::read(body).ok()?;
+    let is_redirect = body.str("type")? == "redirect";
+    let location = body.str("location").filter(|_| is_redirect)?;
+    Some(location.into_owned())
 }
 
 /// The delay that a `Retry-After` header requests, in seconds or by a date.

@@ -5,10 +5,9 @@ mod events;
 use std::mem;
 
 use super::event::StreamItem;
-use super::final_text;
 use super::finish_reason::FinishReason;
 use super::generation_log::GenerationLog;
-use super::json::{self, NotJson};
+use super::json::{Json, NotJson};
 use super::reply_text::ReplyText;
 use super::stream_event::StreamEvent;
 use super::surrogates::SurrogateJoiner;
@@ -274,21 +273,8 @@ impl Decoder {
         if let Some(end) = self.log.as_ref().and_then(|log| log.end(json)) {
             return self.log_end(end);
         }
-        if let Some((event, content)) = final_text::split_long(json)
-            && let Some(ended) = self.long_final(&event, content)
-        {
-            return ended;
-        }
-        let object = if json.len() <= MAX_LINE {
-            json::object(json)
-        } else if json.ends_with('}') {
-            // As a tree of values it would take much more memory. Only final events are so long.
-            return Err(unexpected("a line within the size limit", json.as_bytes()));
-        } else {
-            Err(NotJson::Unfinished)
-        };
-        let event = match object {
-            Ok(event) => StreamEvent::decode(event, json, &mut self.joiner),
+        let event = match Json::read_object(json) {
+            Ok(event) => StreamEvent::decode(event, &mut self.joiner),
             Err(NotJson::Unfinished) => {
                 self.open = json.to_owned();
                 return Ok(None);
@@ -300,7 +286,7 @@ impl Decoder {
             return Ok(None);
         }
         self.event_read();
-        self.apply(event)
+        self.apply(event, json)
     }
 
     fn event_read(&mut self) {

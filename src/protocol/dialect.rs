@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use super::json::Json;
 
 /// How a group of server versions speaks the protocol.
 #[derive(Debug, PartialEq, Eq)]
@@ -179,7 +179,7 @@ impl Dialect {
     }
 
     /// What the response to creating a conversation tells: later versions return the conversation.
-    pub(crate) fn of_created(created: &Value) -> Option<&'static Dialect> {
+    pub(crate) fn of_created(created: Json<'_>) -> Option<&'static Dialect> {
         created.get("conversation").map(|_| &V0_10)
     }
 

@@ -1,21 +1,24 @@
 //! The text of errors, in the bodies of responses and in events.
 
-use super::json::{self, Object};
+use std::borrow::Cow;
+
+use super::json::Json;
 use crate::sanitize::sanitize;
 
 /// The text of an error in JSON: `message`, `error` as a string, or `error.message`.
-pub(super) fn message(object: &Object) -> Option<&str> {
+pub(super) fn message(object: Json<'_>) -> Option<String> {
     let error = || object.get("error");
-    json::str(object, "message")
-        .or_else(|| error()?.as_str())
-        .or_else(|| error()?.get("message")?.as_str())
+    let message = object.str("message");
+    let message = message.or_else(|| error()?.as_str().or_else(|| error()?.str("message")));
+    message.map(Cow::into_owned)
 }
 
 /// The text of an error body of any type, sanitized; may be empty.
 pub(crate) fn message_of_body(body: &str) -> String {
-    let object = json::object(body).unwrap_or_default();
-    let message = message(&object).or_else(|| html_title(body));
-    sanitize(message.unwrap_or(body))
+    match Json::read(body).ok().and_then(message) {
+        Some(message) => sanitize(&message),
+        None => sanitize(html_title(body).unwrap_or(body)),
+    }
 }
 
 /// The title of an HTML page, which says more than all of its text.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::json::{self, Object};
+use super::json::Json;
 use super::tool_update::ToolUpdate;
 use super::web_search::WebSearch;
 
@@ -81,64 +81,46 @@ pub struct Question {
 pub(crate) enum StreamItem {
     /// The next part of the text; never empty.
     Token(String),
-    /// Any other event.
-    Event(Event),
+    /// Any other event, in JSON. It is decoded only for those who ask for events.
+    Event(String),
 }
 
 impl From<StreamItem> for Event {
     fn from(item: StreamItem) -> Event {
         match item {
             StreamItem::Token(token) => Event::Token(token),
-            StreamItem::Event(event) => event,
+            StreamItem::Event(json) => Event::read(&json),
         }
     }
 }
 
 impl Event {
-    /// Whether a question has been answered, or withdrawn.
-    pub(super) fn is_question_resolved(&self) -> bool {
-        let Event::Other(Value::Object(event)) = self else {
-            return false;
-        };
-        json::str(event, "type") == Some("elicitation")
-            && json::str(event, "subtype") == Some("resolved")
-    }
-
     /// Reads an event that has a `type` and is neither text nor status of the reply.
-    pub(super) fn read(kind: &str, mut event: Object) -> Event {
-        let subtype = json::str(&event, "subtype").unwrap_or_default();
-        match (kind, subtype) {
-            ("title", _) => Event::Title(json::take_string(&mut event, "title")),
-            ("reasoning", "stream") => {
-                Event::Reasoning(Reasoning::Token(json::take_string(&mut event, "token")))
-            }
-            ("reasoning", "status") => {
-                Event::Reasoning(Reasoning::Status(json::take_string(&mut event, "status")))
-            }
-            ("tool", _) => match ToolUpdate::read(&event) {
-                Some(update) => Event::Tool(update),
-                None => Event::Other(Value::Object(event)),
-            },
-            ("webSearch", _) => Event::WebSearch(WebSearch::read(&event)),
+    fn read(json: &str) -> Event {
+        let Ok(event) = Json::read(json) else {
+            return Event::Other(Value::Null);
+        };
+        let other = || Event::Other(event.to_value());
+        match (&*event.text("type"), &*event.text("subtype")) {
+            ("status", _) => Event::Title(event.text("message")),
+            ("title", _) => Event::Title(event.text("title")),
+            ("reasoning", "stream") => Event::Reasoning(Reasoning::Token(event.text("token"))),
+            ("reasoning", "status") => Event::Reasoning(Reasoning::Status(event.text("status"))),
+            ("tool", _) => ToolUpdate::read(event).map_or_else(other, Event::Tool),
+            ("webSearch", _) => Event::WebSearch(WebSearch::read(event)),
             ("file", _) => Event::File(StreamedFile {
-                name: json::take_string(&mut event, "name"),
-                hash: json::take_string(&mut event, "sha"),
-                mime: json::take_string(&mut event, "mime"),
+                name: event.text("name"),
+                hash: event.text("sha"),
+                mime: event.text("mime"),
             }),
-            ("elicitation", "request") => Event::Question(Question::read(event)),
-            _ => Event::Other(Value::Object(event)),
-        }
-    }
-}
-
-impl Question {
-    fn read(event: Object) -> Question {
-        let message = event
-            .get("request")
-            .and_then(|request| request.get("message"));
-        Question {
-            message: json::to_string(message),
-            value: Value::Object(event),
+            ("elicitation", "request") => Event::Question(Question {
+                message: event
+                    .get("request")
+                    .map(|request| request.text("message"))
+                    .unwrap_or_default(),
+                value: event.to_value(),
+            }),
+            _ => other(),
         }
     }
 }
@@ -149,9 +131,7 @@ mod tests {
     use serde_json::json;
 
     fn read(event: &Value) -> Event {
-        let event = event.as_object().unwrap().clone();
-        let kind = json::str(&event, "type").unwrap().to_owned();
-        Event::read(&kind, event)
+        Event::read(&event.to_string())
     }
 
     #[test]
@@ -177,7 +157,11 @@ mod tests {
             })
         );
         let step = json!({"type": "webSearch", "subtype": "update", "message": "A"});
-        let read_step = WebSearch::read(step.as_object().unwrap());
+        let message = "A".to_owned();
+        let read_step = WebSearch {
+            message,
+            ..WebSearch::default()
+        };
         assert_eq!(read(&step), Event::WebSearch(read_step));
     }
 

@@ -1,10 +1,6 @@
 //! How the final text of a reply goes with what was streamed.
 
-use super::json;
 use super::surrogates;
-
-/// The shortest event whose text is compared where it lies. Shorter ones are read like any other.
-const MIN_LONG: usize = 4096;
 
 /// What the final text means for the text so far.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,32 +12,10 @@ pub(super) enum FinalText {
 }
 
 impl FinalText {
-    /// `token` comes with the final text; `used_tools` if the model has used tools.
-    pub(super) fn compare(streamed: &str, token: &str, text: String, used_tools: bool) -> Self {
-        let addition = text.strip_prefix(streamed);
-        if let Some(addition) = addition.and_then(|text| text.strip_prefix(token)) {
-            return FinalText::Addition(addition.to_owned());
-        }
-        // An empty one says nothing. After tools, it is the text after the last call only.
-        if text.is_empty() || used_tools && streamed.ends_with(&text) {
-            return FinalText::Addition(String::new());
-        }
-        // Where that was not streamed, the server appends it. Some servers trim what they have
-        // streamed, which is not such a text.
-        if used_tools && !streamed.starts_with(&text) {
-            let has_gap = streamed.ends_with("\n\n") || text.starts_with('\n');
-            return FinalText::Addition(if has_gap {
-                text
-            } else {
-                "\n\n".to_owned() + &text
-            });
-        }
-        FinalText::Replacement(text)
-    }
-
-    /// The same for a string as it is written in JSON, which is not decoded as far as it repeats
-    /// what was streamed; `None` if it is invalid.
-    pub(super) fn compare_json(
+    /// `content` is the final text as it is written in JSON, which is decoded only as far as it
+    /// does not repeat what was streamed, so that a long reply is not in memory three times. `token`
+    /// comes with it; `used_tools` if the model has used tools. `None` if it is invalid.
+    pub(super) fn compare(
         streamed: &str,
         token: &str,
         content: &str,
@@ -53,20 +27,23 @@ impl FinalText {
             return Some(FinalText::Addition(surrogates::decode(addition)?));
         }
         let text = surrogates::decode(content)?;
-        Some(FinalText::compare(streamed, token, text, used_tools))
+        let addition = text.strip_prefix(streamed);
+        if let Some(addition) = addition.and_then(|text| text.strip_prefix(token)) {
+            return Some(FinalText::Addition(addition.to_owned()));
+        }
+        // An empty one says nothing. After tools, it is the text after the last call only.
+        if text.is_empty() || used_tools && streamed.ends_with(&text) {
+            return Some(FinalText::Addition(String::new()));
+        }
+        // Where that was not streamed, the server appends it. Some servers trim what they have
+        // streamed, which is not such a text.
+        if used_tools && !streamed.starts_with(&text) {
+            let has_gap = streamed.ends_with("\n\n") || text.starts_with('\n');
+            let gap = if has_gap { "" } else { "\n\n" };
+            return Some(FinalText::Addition(gap.to_owned() + &text));
+        }
+        Some(FinalText::Replacement(text))
     }
-}
-
-/// Splits a long event into the event with an empty final text, and the text as it is written, so
-/// that a long reply is not in memory three times.
-pub(super) fn split_long(json: &str) -> Option<(String, &str)> {
-    if json.len() < MIN_LONG {
-        return None;
-    }
-    let range = json::string_member(json, "generated_text");
-    let range = range.or_else(|| json::string_member(json, "text"))?;
-    let event = [json.get(..range.start)?, json.get(range.end..)?].concat();
-    Some((event, json.get(range)?))
 }
 
 #[cfg(test)]
@@ -93,10 +70,8 @@ mod tests {
             ("ab", "", true, Addition("".into())),
             ("", "c", true, Addition("c".into())),
         ] {
-            let found = FinalText::compare(streamed, "", text.to_owned(), used_tools);
-            assert_eq!(found, expected, "{streamed:?}, {text:?}");
             let content = text.escape_default().to_string();
-            let found = FinalText::compare_json(streamed, "", &content, used_tools).unwrap();
+            let found = FinalText::compare(streamed, "", &content, used_tools).unwrap();
             assert_eq!(found, expected, "{streamed:?}, {text:?}");
         }
     }
@@ -108,29 +83,9 @@ mod tests {
             ("a", Replacement("a".into())),
             ("", Addition("".into())),
         ] {
-            let found = FinalText::compare("a", "b", text.to_owned(), false);
-            assert_eq!(found, expected, "{text:?}");
-            let found = FinalText::compare_json("a", "b", text, false);
+            let found = FinalText::compare("a", "b", text, false);
             assert_eq!(found, Some(expected), "{text:?}");
         }
-        assert_eq!(FinalText::compare_json("a", "b", r"ab\x", false), None);
-    }
-
-    #[test]
-    fn a_long_event_is_split_at_its_final_text() {
-        let long = "a".repeat(MIN_LONG);
-        let token = r#"{"token":{"text":"</s>","special":true},"generated_text":""#;
-        for (before, after) in [
-            (
-                r#"{"type":"finalAnswer","text":""#,
-                r#"","interrupted":false}"#,
-            ),
-            (token, r#"","details":null}"#),
-        ] {
-            let json = [before, &long, after].concat();
-            let event = [before, after].concat();
-            assert_eq!(split_long(&json), Some((event, long.as_str())));
-        }
-        assert_eq!(split_long(r#"{"type":"finalAnswer","text":"a"}"#), None);
+        assert_eq!(FinalText::compare("a", "b", r"ab\x", false), None);
     }
 }

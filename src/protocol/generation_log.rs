@@ -1,7 +1,7 @@
 //! What main has logged of a reply: `GET /conversation/{id}/stream`, for a reply whose connection
 //! broke. Server-sent events with a name and an id, whose data are those of the reply itself.
 
-use super::json;
+use super::json::Json;
 use crate::error::{Error, Result};
 
 /// The place in the log, and what is known of its text.
@@ -103,12 +103,12 @@ impl GenerationLog {
         if !self.is_end {
             return None;
         }
-        let data = json::object(data).unwrap_or_default();
-        Some(match json::str(&data, "status") {
-            Some("completed") => LogEnd::Completed,
-            Some("interrupted") => LogEnd::Interrupted,
-            Some("error") => LogEnd::Error,
-            Some("gone") => LogEnd::Gone,
+        let status = Json::read(data).map(|data| data.text("status"));
+        Some(match status.unwrap_or_default().as_str() {
+            "completed" => LogEnd::Completed,
+            "interrupted" => LogEnd::Interrupted,
+            "error" => LogEnd::Error,
+            "gone" => LogEnd::Gone,
             _ => LogEnd::Unknown,
         })
     }

@@ -1,11 +1,8 @@
-//! The messages that a server has stored, read without building them: a history may be large, and
-//! mostly only its last message matters.
+//! The messages that a server has stored, as far as the next message depends on them.
 
-use serde_json::value::RawValue;
-use serde_json::{Deserializer, Value};
-
+use super::json::Json;
 use super::message::{Author, Parent};
-use super::page_data;
+use super::page_data::PageData;
 
 /// What matters of a history.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,10 +16,11 @@ pub(crate) struct History {
 impl History {
     /// Reads the response to `GET /api/conversation/{id}`.
     pub(crate) fn read(body: &str) -> Option<History> {
-        let messages = member(body, "messages")?;
+        let conversation = Json::read(body).ok()?;
+        let messages = conversation.get("messages").filter(|list| list.is_list())?;
         Some(History {
-            last: elements(messages)?.last().and_then(parent),
-            has_model_tools: member(body, "modelTools").is_some(),
+            last: messages.items().last().and_then(parent),
+            has_model_tools: conversation.get("modelTools").is_some(),
         })
     }
 }
@@ -41,22 +39,16 @@ pub(crate) struct ConversationPage {
 impl ConversationPage {
     /// Reads the response to `GET /conversation/{id}/__data.json`.
     pub(crate) fn read(body: &str) -> Option<ConversationPage> {
-        let page: Value = serde_json::from_str(body).ok()?;
-        let messages = page_data::roots(&page).find_map(|root| root.get("messages"))?;
-        let last = messages.items().next_back().and_then(|message| {
-            let id = message.get("id")?.as_str()?.to_owned();
-            let author = Author::named(message.get("from")?.as_str()?);
-            Some(Parent { id, author })
-        });
-        let settings = page_data::roots(&page).find_map(|root| root.get("settings"));
+        let page = PageData::read(Json::read(body).ok()?);
+        let messages = page.get("messages")?.items();
+        let settings = page.get("settings");
         let has = |name| settings.is_some_and(|settings| settings.get(name).is_some());
+        let model = page.get("models").and_then(|models| models.items().next());
         Some(ConversationPage {
-            last,
+            last: messages.last().and_then(parent),
             has_disable_stream: has("disableStream"),
             has_custom_prompts: has("customPrompts"),
-            has_tools: page_data::roots(&page)
-                .find_map(|root| root.get("models")?.items().next()?.get("tools"))
-                .is_some(),
+            has_tools: model.is_some_and(|model| model.get("tools").is_some()),
         })
     }
 }
@@ -64,57 +56,19 @@ impl ConversationPage {
 /// The text of the last message in the response to `GET /api/conversation/{id}`, if that is a reply
 /// which was generated to its end.
 pub(crate) fn finished_reply(body: &str) -> Option<String> {
-    let last = elements(member(body, "messages")?)?.last()?;
-    let is_final = |update: &str| {
-        let kind = member(update, "type").and_then(string);
-        kind.as_deref() == Some("finalAnswer")
-    };
-    let is_reply = string(member(last, "from")?)? == "assistant";
-    let is_finished = elements(member(last, "updates")?)?.any(is_final);
-    let content = string(member(last, "content")?)?;
+    let last = Json::read(body).ok()?.get("messages")?.items().last()?;
+    let is_reply = last.str("from")? == "assistant";
+    let mut updates = last.get("updates")?.items();
+    let is_finished = updates.any(|update| update.text("type") == "finalAnswer");
+    let content = last.str("content")?.into_owned();
     (is_reply && is_finished).then_some(content)
 }
 
-fn parent(message: &str) -> Option<Parent> {
+fn parent(message: Json<'_>) -> Option<Parent> {
     Some(Parent {
-        id: string(member(message, "id")?)?,
-        author: Author::named(&string(member(message, "from")?)?),
+        id: message.str("id")?.into_owned(),
+        author: Author::named(&message.str("from")?),
     })
-}
-
-fn string(json: &str) -> Option<String> {
-    serde_json::from_str(json).ok()
-}
-
-/// The value of a member of an object, in JSON.
-fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
-    let mut rest = object.trim_start_matches('\u{feff}').trim_start();
-    rest = rest.strip_prefix('{')?;
-    loop {
-        let (known, after) = value(rest)?;
-        let (value, after) = value(after.trim_start().strip_prefix(':')?)?;
-        if string(known).as_deref() == Some(name) {
-            return Some(value);
-        }
-        rest = after.trim_start().strip_prefix(',')?;
-    }
-}
-
-/// The elements of a list, in JSON. What follows an element that is not JSON is left out.
-fn elements(list: &str) -> Option<impl Iterator<Item = &str>> {
-    let mut rest = Some(list.trim_start().strip_prefix('[')?);
-    Some(std::iter::from_fn(move || {
-        let (value, after) = value(rest?)?;
-        rest = after.trim_start().strip_prefix(',');
-        Some(value)
-    }))
-}
-
-/// The first value, and what follows it.
-fn value(json: &str) -> Option<(&str, &str)> {
-    let mut values = Deserializer::from_str(json).into_iter::<&RawValue>();
-    let value = values.next()?.ok()?.get();
-    Some((value, json.get(values.byte_offset()..)?))
 }
 
 #[cfg(test)]

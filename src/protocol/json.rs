@@ -1,12 +1,22 @@
-//! JSON, read by `serde_json`, and the strings that it cannot read.
+//! JSON as it is written: `serde_json` checks a document and finds its values, which are decoded
+//! when they are asked for. A tree of values would take several times the memory of a long history,
+//! and code of some 30 kB.
 
-use std::ops::Range;
+use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
+use serde_json::{Deserializer, Value};
 
-use super::surrogates::{self, is_plain};
+use super::page_data::Node;
+use super::surrogates;
 
-pub(super) type Object = Map<String, Value>;
+/// A value of a JSON document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Json<'a> {
+    json: &'a str,
+    /// In a page's data, what the numbers in objects and lists are indexes into.
+    node: Option<&'a Node<'a>>,
+}
 
 /// Why a text is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,79 +26,160 @@ pub(crate) enum NotJson {
     Invalid,
 }
 
-/// Reads any value. A lone surrogate in one of its strings becomes U+FFFD.
-pub(crate) fn value(json: &str) -> Result<Value, NotJson> {
-    let mut value = serde_json::from_str(json);
-    if value.as_ref().is_err_and(|error| error.is_syntax()) && json.contains("\\u") {
-        value = serde_json::from_str(&surrogates::replace_lone(json));
+impl<'a> Json<'a> {
+    /// Checks a document, which may begin with a byte order mark.
+    pub(crate) fn read(document: &'a str) -> Result<Self, NotJson> {
+        let document = document.trim_start_matches('\u{feff}');
+        let read = serde_json::from_str::<&RawValue>(document);
+        let read = read.map(|value| Json::new(value.get()));
+        read.map_err(|error| {
+            // A number that is cut counts as invalid, which one more digit changes.
+            let is_cut = || {
+                let longer = format!("{document}0");
+                let longer = serde_json::from_str::<&RawValue>(&longer);
+                longer.is_err_and(|error| error.is_eof())
+            };
+            if error.is_eof() || is_cut() {
+                NotJson::Unfinished
+            } else {
+                NotJson::Invalid
+            }
+        })
     }
-    value.map_err(|error| {
-        if error.is_eof() {
-            NotJson::Unfinished
+
+    /// Checks a document that must be an object.
+    pub(crate) fn read_object(document: &'a str) -> Result<Self, NotJson> {
+        let value = Json::read(document)?;
+        let is_object = value.json.starts_with('{');
+        is_object.then_some(value).ok_or(NotJson::Invalid)
+    }
+
+    fn new(json: &'a str) -> Self {
+        Json { json, node: None }
+    }
+
+    /// A value of a page's data.
+    pub(super) fn in_node(json: &'a str, node: &'a Node<'a>) -> Self {
+        let node = Some(node);
+        Json { json, node }
+    }
+
+    /// Splits the first value off a sequence of values.
+    pub(super) fn split_first(json: &str) -> Option<(Json<'_>, &str)> {
+        let mut values = Deserializer::from_str(json).into_iter::<&RawValue>();
+        let value = values.next()?.ok()?.get();
+        Some((Json::new(value), json.get(values.byte_offset()..)?))
+    }
+
+    /// The value as it is written.
+    pub(crate) fn as_json(self) -> &'a str {
+        self.json
+    }
+
+    /// The value of a number in objects and lists of a page's data.
+    fn resolve(self, value: Json<'a>) -> Option<Json<'a>> {
+        match self.node {
+            Some(node) => node.value(value.json.parse().ok()?),
+            None => Some(value),
+        }
+    }
+
+    /// The members of an object, in any other value none; the names as they are written, and the
+    /// values not resolved.
+    fn members(self) -> impl Iterator<Item = (Json<'a>, Json<'a>)> {
+        let mut rest = self.json.strip_prefix('{');
+        std::iter::from_fn(move || {
+            let (name, after) = Json::split_first(rest?)?;
+            let (value, after) = Json::split_first(after.trim_ascii_start().strip_prefix(':')?)?;
+            rest = after.trim_ascii_start().strip_prefix(',');
+            Some((name, value))
+        })
+    }
+
+    /// The names of an object's members.
+    pub(crate) fn names(self) -> impl Iterator<Item = Cow<'a, str>> {
+        self.members().filter_map(|(name, _)| name.as_str())
+    }
+
+    /// A member of an object.
+    pub(crate) fn get(self, name: &str) -> Option<Json<'a>> {
+        let is_named = |known: &Json<'_>| known.as_str().is_some_and(|known| known == name);
+        let found = self.members().filter(|(known, _)| is_named(known)).last();
+        self.resolve(found?.1)
+    }
+
+    /// A member of an object that is not `null`.
+    pub(crate) fn get_some(self, name: &str) -> Option<Json<'a>> {
+        self.get(name).filter(|value| value.json != "null")
+    }
+
+    /// The items of a list, in any other value none.
+    pub(crate) fn items(self) -> impl Iterator<Item = Json<'a>> {
+        let items = self.items_from();
+        items.filter_map(move |(_, item)| self.resolve(item))
+    }
+
+    /// The items of a list, not resolved, each with what begins with it.
+    pub(super) fn items_from(self) -> impl Iterator<Item = (&'a str, Json<'a>)> {
+        let mut rest = self.json.strip_prefix('[');
+        std::iter::from_fn(move || {
+            let start = rest?;
+            let (item, after) = Json::split_first(start)?;
+            rest = after.trim_ascii_start().strip_prefix(',');
+            Some((start, item))
+        })
+    }
+
+    pub(crate) fn is_list(self) -> bool {
+        self.json.starts_with('[')
+    }
+
+    /// What stands between the quotation marks of a string.
+    pub(crate) fn content(self) -> Option<&'a str> {
+        self.json.strip_prefix('"')?.strip_suffix('"')
+    }
+
+    /// A string. A lone surrogate in it becomes U+FFFD.
+    pub(crate) fn as_str(self) -> Option<Cow<'a, str>> {
+        let content = self.content()?;
+        if content.contains('\\') {
+            surrogates::decode(content).map(Cow::Owned)
         } else {
-            NotJson::Invalid
+            Some(Cow::Borrowed(content))
         }
-    })
-}
-
-/// Reads an object like any value.
-pub(super) fn object(json: &str) -> Result<Object, NotJson> {
-    match value(json)? {
-        Value::Object(object) => Ok(object),
-        _ => Err(NotJson::Invalid),
     }
-}
 
-/// A member that is a string.
-pub(super) fn str<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
-    object.get(name)?.as_str()
-}
-
-/// A member that is a string, taken out of the object; empty if there is none.
-pub(super) fn take_string(object: &mut Object, name: &str) -> String {
-    match object.get_mut(name).map(Value::take) {
-        Some(Value::String(string)) => string,
-        _ => String::new(),
+    /// A string, empty for any other value.
+    pub(crate) fn to_text(self) -> String {
+        self.as_str().unwrap_or_default().into_owned()
     }
-}
 
-/// A string, or an empty one for anything else.
-pub(super) fn to_string(value: Option<&Value>) -> String {
-    let string = value.and_then(Value::as_str);
-    string.unwrap_or_default().to_owned()
-}
+    /// A member that is a string.
+    pub(crate) fn str(self, name: &str) -> Option<Cow<'a, str>> {
+        self.get(name)?.as_str()
+    }
 
-/// A member that is not `null`.
-pub(super) fn member<'a>(object: &'a Object, name: &str) -> Option<&'a Value> {
-    object.get(name).filter(|value| !value.is_null())
-}
+    /// A member that is a string, empty if there is none.
+    pub(crate) fn text(self, name: &str) -> String {
+        self.get(name).map(Json::to_text).unwrap_or_default()
+    }
 
-/// Where the first string member of this name stands in a JSON object, without the quotation
-/// marks: for strings that are to be read as they are written.
-pub(super) fn string_member(json: &str, name: &str) -> Option<Range<usize>> {
-    // Within a string, a quotation mark has a backslash before it.
-    json.match_indices(name).find_map(|(at, _)| {
-        let before = json.get(..at)?.strip_suffix('"')?;
-        let after = json.get(at + name.len()..)?.strip_prefix('"')?;
-        let value = after.trim_ascii_start().strip_prefix(':')?;
-        let content = value.trim_ascii_start().strip_prefix('"')?;
-        let length = string_length(content.as_bytes()).filter(|_| !before.ends_with('\\'))?;
-        let start = json.len() - content.len();
-        Some(start..start + length)
-    })
-}
-
-/// The length of a string up to its closing quotation mark.
-fn string_length(json: &[u8]) -> Option<usize> {
-    let mut length = 0;
-    loop {
-        let rest = json.get(length..)?;
-        length += rest.iter().position(|&byte| !is_plain(byte))?;
-        match json.get(length)? {
-            b'"' => return Some(length),
-            b'\\' => length += 2,
-            _ => return None,
+    pub(crate) fn as_bool(self) -> Option<bool> {
+        match self.json {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
         }
+    }
+
+    /// A whole number.
+    pub(crate) fn as_u64(self) -> Option<u64> {
+        self.json.parse().ok()
+    }
+
+    /// The value as a tree. A lone surrogate in one of its strings becomes U+FFFD.
+    pub(crate) fn to_value(self) -> Value {
+        serde_json::from_str(&surrogates::replace_lone(self.json)).unwrap_or_default()
     }
 }
 
@@ -97,43 +188,56 @@ mod tests {
     use super::*;
 
     #[test]
+    fn members_and_items_are_found() {
+        let json =
+            " { \"a\" : [ 1 , {\"b\":\"x, ]}\"} ] , \"\\u0061b\":true,\"a b\" :null,\"n\":7} ";
+        let object = Json::read(json).unwrap();
+        let items: Vec<_> = object
+            .get("a")
+            .unwrap()
+            .items()
+            .map(Json::as_json)
+            .collect();
+        assert_eq!(items, ["1", r#"{"b":"x, ]}"}"#]);
+        assert_eq!(object.get("ab").unwrap().as_bool(), Some(true));
+        assert_eq!(object.get("n").unwrap().as_u64(), Some(7));
+        assert!(object.get("a b").is_some() && object.get_some("a b").is_none());
+        assert!(object.get("b").is_none() && object.get("a").unwrap().get("b").is_none());
+        assert_eq!(object.names().collect::<Vec<_>>(), ["a", "ab", "a b", "n"]);
+        assert_eq!(object.items().count(), 0);
+        // As in JavaScript.
+        assert_eq!(Json::read(r#"{"a":"1","a":"2"}"#).unwrap().text("a"), "2");
+    }
+
+    #[test]
     fn lone_surrogates_are_read() {
-        let read = |json| object(json).unwrap().remove("a").unwrap();
+        let read = |json| Json::read_object(json).unwrap().text("a");
         assert_eq!(read(r#"{"a":"x\ud83d"}"#), "x\u{fffd}");
         assert_eq!(read(r#"{"a":"\ude00\ud83d\ude00"}"#), "\u{fffd}😀");
-        assert_eq!(object(r#"{"a":"\ud83d","b"#), Err(NotJson::Unfinished));
-        assert_eq!(object(r#"{"a":"\ud83d" x}"#), Err(NotJson::Invalid));
+        let value = Json::read(r#"["\ud83d\n"]"#).unwrap().to_value();
+        assert_eq!(value[0], "\u{fffd}\n");
     }
 
     #[test]
     fn wherever_an_object_is_cut_its_end_is_missing() {
-        let json = r#"{"a":[true,false,null,-1.5e+3,{}],"é":"\n\u00e9\ud83d\ude00😀"}"#;
+        let read = |json| Json::read_object(json).map(Json::as_json);
+        let json = r#"{"a":[true,false,null,-1.5e+3,{}],"é":"\n\u00e9\ud83d\ude00😀\ud83d"}"#;
         for (end, _) in json.char_indices() {
-            assert_eq!(object(&json[..end]), Err(NotJson::Unfinished), "{end}");
+            assert_eq!(read(&json[..end]), Err(NotJson::Unfinished), "{end}");
         }
-        assert!(object(json).is_ok());
-        for wrong in ["{]", "{\"a\":tru}", "{} x", "[]", "{\"a\":01}"] {
-            assert_eq!(object(wrong), Err(NotJson::Invalid), "{wrong}");
+        assert_eq!(read(json), Ok(json));
+        for wrong in ["{]", "{\"a\":tru}", "{} x", "[]", "{\"a\":01}", "{\"a\":-}"] {
+            assert_eq!(read(wrong), Err(NotJson::Invalid), "{wrong}");
         }
     }
 
     #[test]
-    fn nesting_has_a_bound() {
-        let nested = |depth| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
-        assert!(object(&nested(100)).is_ok());
-        assert_eq!(object(&nested(100_000)), Err(NotJson::Invalid));
-    }
-
-    #[test]
-    fn a_string_is_found_as_it_is_written() {
-        let find = |json: &'static str| string_member(json, "text").map(|range| &json[range]);
-        assert_eq!(find(r#"{"text":"a\n\"b"}"#), Some(r#"a\n\"b"#));
-        assert_eq!(find(r#"{"x":"text","text" : "","y":1}"#), Some(""));
-        assert_eq!(find(r#"{"x":"\"text\":\"no\"","text":"yes"}"#), Some("yes"));
-        assert_eq!(find(r#"{"\"text":"no","text":"yes"}"#), Some("yes"));
-        assert_eq!(find(r#"{"a text":"no","text":"yes"}"#), Some("yes"));
-        for json in [r#"{"text":null}"#, r#"{"text":"a"#, r#"{"text""#, "{}"] {
-            assert_eq!(find(json), None, "{json}");
-        }
+    fn nesting_has_no_bound() {
+        let depth = 100_000;
+        let nested = format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        let value = Json::read_object(&nested).unwrap().get("a").unwrap();
+        assert_eq!(value.items().count(), 1);
+        // A tree of values has one.
+        assert!(value.to_value().is_null());
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::dialect::{Dialect, MessageEncoding, WebSearchRequest};
 use super::encoding::{base64, percent_encode};
+use super::json::Json;
 use super::request::{JsonObject, quoted};
 use crate::attachment::Attachment;
 use crate::parameters::Parameters;
@@ -233,12 +233,11 @@ pub(crate) struct Parent {
 impl Parent {
     /// The root of a new conversation, if the response to its creation has it: as a string of
     /// JSON within the JSON.
-    pub(crate) fn of_created(created: &Value) -> Option<Parent> {
-        let conversation: Value =
-            serde_json::from_str(created.get("conversation")?.as_str()?).ok()?;
-        let id = conversation.pointer("/json/rootMessageId")?.as_str()?;
+    pub(crate) fn of_created(created: Json<'_>) -> Option<Parent> {
+        let conversation = created.str("conversation")?;
+        let conversation = Json::read(&conversation).ok()?.get("json")?;
         Some(Parent {
-            id: id.to_owned(),
+            id: conversation.str("rootMessageId")?.into_owned(),
             author: Author::System,
         })
     }
@@ -268,7 +267,7 @@ impl Author {
 mod tests {
     use super::super::dialect::{V0_3, V0_7, V0_8};
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn encoded(
         message: &OutgoingMessage,

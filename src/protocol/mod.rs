@@ -142,7 +142,7 @@ mod final_text;
 pub(crate) mod finish_reason;
 mod generation_log;
 pub(crate) mod history;
-mod json;
+pub(crate) mod json;
 pub(crate) mod line;
 pub(crate) mod message;
 pub(crate) mod page_data;

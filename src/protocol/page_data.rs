@@ -3,105 +3,98 @@
 //! In the `data` of a node, numbers inside objects and lists are indexes into that same list,
 //! whose first element is the root; -1 stands for undefined.
 
-use serde_json::Value;
+use super::json::Json;
 
-/// One value of a page's data.
-#[derive(Clone, Copy)]
-pub(crate) struct PageValue<'a> {
-    data: &'a [Value],
-    value: &'a Value,
+/// The data of a page: of the layout first, then the page's own.
+pub(crate) struct PageData<'a> {
+    nodes: Vec<Node<'a>>,
 }
 
-/// The roots of the page's nodes: the layout's first, then the page's own. Nodes that were
-/// skipped are left out.
-pub(crate) fn roots(page: &Value) -> impl Iterator<Item = PageValue<'_>> {
-    let nodes = page.get("nodes").and_then(Value::as_array);
-    nodes.into_iter().flatten().filter_map(|node| {
-        let data = node.get("data")?.as_array()?;
-        let value = data.first()?;
-        Some(PageValue { data, value })
-    })
+/// The data of one node.
+#[derive(Debug)]
+pub(crate) struct Node<'a> {
+    list: &'a str,
+    /// Where each value of the list begins: its length is found when it is read, so that a page of
+    /// many short values takes little memory.
+    offsets: Vec<u32>,
+}
+
+impl<'a> PageData<'a> {
+    /// Nodes that were skipped are left out.
+    pub(crate) fn read(page: Json<'a>) -> Self {
+        let nodes = page.get("nodes").map(Json::items).into_iter().flatten();
+        PageData {
+            nodes: nodes.filter_map(Node::read).collect(),
+        }
+    }
+
+    /// A member of one of the roots.
+    pub(crate) fn get(&self, name: &str) -> Option<Json<'_>> {
+        self.nodes.iter().find_map(|node| node.value(0)?.get(name))
+    }
 }
 
 /// The status and the message of a page that the server does not have: the response is a success
 /// all the same.
-pub(crate) fn error(page: &Value) -> Option<(u16, &str)> {
-    page.get("nodes")?.as_array()?.iter().find_map(|node| {
-        let is_error = node.get("type")?.as_str()? == "error";
+pub(crate) fn error(page: Json<'_>) -> Option<(u16, String)> {
+    page.get("nodes")?.items().find_map(|node| {
+        let is_error = node.str("type")? == "error";
         let status = node.get("status").filter(|_| is_error)?.as_u64()?;
-        let message = node.pointer("/error/message").and_then(Value::as_str);
+        let message = node.get("error").map(|error| error.text("message"));
         Some((u16::try_from(status).ok()?, message.unwrap_or_default()))
     })
 }
 
-impl<'a> PageValue<'a> {
-    fn resolve(self, index: &Value) -> Option<PageValue<'a>> {
-        let index = usize::try_from(index.as_i64()?).ok()?;
-        let value = self.data.get(index)?;
-        Some(PageValue { value, ..self })
+impl<'a> Node<'a> {
+    fn read(node: Json<'a>) -> Option<Self> {
+        let list = node.get("data").filter(|data| data.is_list())?;
+        let offsets = list.items_from().map(|(value, _)| {
+            let offset = list.as_json().len() - value.len();
+            u32::try_from(offset).ok()
+        });
+        Some(Node {
+            list: list.as_json(),
+            offsets: offsets.collect::<Option<_>>()?,
+        })
     }
 
-    /// A member of an object.
-    pub(crate) fn get(self, name: &str) -> Option<PageValue<'a>> {
-        self.resolve(self.value.get(name)?)
-    }
-
-    /// The items of a list.
-    pub(crate) fn items(self) -> impl DoubleEndedIterator<Item = PageValue<'a>> {
-        let items = self.value.as_array().map(Vec::as_slice);
-        let items = items.unwrap_or_default().iter();
-        items.filter_map(move |index| self.resolve(index))
-    }
-
-    pub(crate) fn as_str(self) -> Option<&'a str> {
-        self.value.as_str()
-    }
-
-    /// The names of an object's members.
-    pub(crate) fn names(self) -> Vec<String> {
-        let members = self.value.as_object().into_iter().flatten();
-        members.map(|(name, _)| name.clone()).collect()
-    }
-
-    pub(crate) fn as_bool(self) -> Option<bool> {
-        self.value.as_bool()
+    pub(super) fn value(&self, index: usize) -> Option<Json<'_>> {
+        let offset = usize::try_from(*self.offsets.get(index)?).ok()?;
+        let (value, _) = Json::split_first(self.list.get(offset..)?)?;
+        Some(Json::in_node(value.as_json(), self))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn indexes_are_resolved_within_their_node() {
-        let page = json!({"type": "data", "nodes": [
-            {"type": "skip"},
+        let page = r#"{"type":"data","nodes":[
+            {"type":"skip"},
             null,
-            {"type": "data", "data": [
-                {"models": 1, "user": -1}, [2, 4], {"id": 3}, "a/b", {"id": 5}, "c",
-            ]},
-        ]});
-        let root = roots(&page).next().unwrap();
-        let ids: Vec<&str> = root
-            .get("models")
-            .unwrap()
-            .items()
-            .filter_map(|model| model.get("id")?.as_str())
-            .collect();
+            {"type":"data","data":[
+                {"models":1,"user":-1},[2,4],{"id":3},"a/b",{"id":5}, "c"
+            ]}
+        ]}"#;
+        let page = PageData::read(Json::read(page).unwrap());
+        let models = page.get("models").unwrap().items();
+        let ids: Vec<String> = models.map(|model| model.text("id")).collect();
         assert_eq!(ids, ["a/b", "c"]);
-        assert!(root.get("user").is_none());
+        assert!(page.get("user").is_none());
     }
 
     #[test]
     fn other_json_has_no_roots() {
         for page in [
-            json!(null),
-            json!([]),
-            json!({"nodes": [{}]}),
-            json!({"nodes": [{"data": [] }]}),
+            "null",
+            "[]",
+            r#"{"nodes":[{}]}"#,
+            r#"{"nodes":[{"data":[]}]}"#,
         ] {
-            assert_eq!(roots(&page).count(), 0, "{page}");
+            let page = PageData::read(Json::read(page).unwrap());
+            assert!(page.get("models").is_none());
         }
     }
 }

@@ -1,16 +1,13 @@
 //! The web search of v0.3 to v0.6: a response of JSON objects with nothing between them, each
 //! holding all steps so far, that never ends. It is over when there is a result.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
-use std::mem;
 
-use serde_json::{Deserializer, Value};
-
-use super::event::Event;
-use super::json::{self, Object};
-use super::web_search::WebSearch;
-use super::{reader_error, surrogates};
+use super::json::{Json, NotJson};
+use super::reader_error;
+use super::request::JsonObject;
 use crate::error::{Error, Result, Step};
 
 /// The longest single object, many times what one is.
@@ -24,7 +21,7 @@ pub(crate) struct SearchReader<R> {
     buffer: Vec<u8>,
     /// How many steps were handed out, of those that each object repeats.
     known: usize,
-    steps: VecDeque<Event>,
+    steps: VecDeque<String>,
     has_failed: bool,
     is_over: bool,
     result: Option<String>,
@@ -48,8 +45,9 @@ impl<R: BufRead> SearchReader<R> {
         self.result.as_deref()
     }
 
-    /// Reads up to the next step; `None` when the search is over.
-    pub(crate) fn next_event(&mut self) -> Result<Option<Event>> {
+    /// Reads up to the next step, and returns it as the event of later versions, in JSON; `None`
+    /// when the search is over.
+    pub(crate) fn next_event(&mut self) -> Result<Option<String>> {
         loop {
             if let Some(step) = self.steps.pop_front() {
                 return Ok(Some(step));
@@ -78,62 +76,57 @@ impl<R: BufRead> SearchReader<R> {
         if length == 0 || self.buffer.len() > MAX_OBJECT {
             return Err(self.unexpected());
         }
-        if may_end && !self.parse() {
-            // With a lone surrogate, or bytes that are not UTF-8, it may still be an object.
-            let buffer = mem::take(&mut self.buffer);
-            self.buffer = surrogates::replace_lone(&String::from_utf8_lossy(&buffer)).into_bytes();
-            if !self.parse() {
-                return Err(self.unexpected());
-            }
+        if may_end { self.parse() } else { Ok(()) }
+    }
+
+    /// Takes all whole objects out of the buffer.
+    fn parse(&mut self) -> Result<()> {
+        // What is not UTF-8 at its end may be a character whose rest has not come yet.
+        let last = self.buffer.utf8_chunks().last();
+        let cut = last.map_or(Vec::new(), |chunk| chunk.invalid().to_vec());
+        self.buffer.truncate(self.buffer.len() - cut.len());
+        let text = String::from_utf8_lossy(&self.buffer).into_owned();
+        let mut rest = text.as_str();
+        while let Some((object, after)) = Json::split_first(rest) {
+            self.take_steps(object);
+            rest = after;
         }
+        if let Err(NotJson::Invalid) = Json::read(rest) {
+            return Err(self.unexpected());
+        }
+        self.buffer = [rest.as_bytes(), &cut].concat();
         Ok(())
     }
 
-    /// Takes all whole objects out of the buffer; false if something else is in the way.
-    fn parse(&mut self) -> bool {
-        let buffer = mem::take(&mut self.buffer);
-        let mut objects = Deserializer::from_slice(&buffer).into_iter::<Value>();
-        let mut used = 0;
-        let is_json = loop {
-            match objects.next() {
-                Some(Ok(object)) => {
-                    used = objects.byte_offset();
-                    self.take_steps(object);
-                }
-                Some(Err(error)) => break error.is_eof(),
-                None => break true,
-            }
-        };
-        self.buffer = buffer.get(used..).unwrap_or_default().to_vec();
-        is_json
-    }
-
-    fn take_steps(&mut self, mut object: Value) {
-        let steps = object.get_mut("messages").map(Value::take);
-        let Some(Value::Array(steps)) = steps else {
-            return;
-        };
-        for step in steps.into_iter().skip(self.known) {
+    fn take_steps(&mut self, object: Json<'_>) {
+        let steps = object
+            .get("messages")
+            .map(Json::items)
+            .into_iter()
+            .flatten();
+        for step in steps.skip(self.known) {
             self.known += 1;
-            let Value::Object(step) = step else {
-                continue;
-            };
-            self.take_step(&step);
+            self.take_step(step);
         }
     }
 
-    fn take_step(&mut self, step: &Object) {
-        match json::str(step, "type") {
-            Some("result") => {
+    fn take_step(&mut self, step: Json<'_>) {
+        match &*step.text("type") {
+            "result" => {
                 self.is_over = true;
-                self.result = json::str(step, "id").map(str::to_owned);
+                self.result = step.str("id").map(Cow::into_owned);
                 return;
             }
-            Some("error") => self.has_failed = true,
+            "error" => self.has_failed = true,
             _ => {}
         }
-        let step = WebSearch::read(step);
-        self.steps.push_back(Event::WebSearch(step));
+        let mut event = JsonObject::new().string("type", "webSearch");
+        for name in ["message", "args", "sources"] {
+            if let Some(member) = step.get(name) {
+                event = event.raw(name, member.as_json());
+            }
+        }
+        self.steps.push_back(event.end());
     }
 
     fn unexpected(&self) -> Error {
@@ -145,6 +138,7 @@ impl<R: BufRead> SearchReader<R> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::event::{Event, StreamItem};
     use super::*;
     use std::io::BufReader;
 
@@ -157,7 +151,7 @@ mod tests {
     fn steps<R: BufRead>(search: &mut SearchReader<R>) -> Result<Vec<String>> {
         let mut steps = Vec::new();
         while let Some(event) = search.next_event()? {
-            match event {
+            match Event::from(StreamItem::Event(event)) {
                 Event::WebSearch(step) => steps.push(step.message),
                 other => panic!("{other:?}"),
             }

@@ -2,22 +2,20 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::error_body;
-use super::event::Event;
 use super::finish_reason::FinishReason;
-use super::json::{self, Object};
-use super::surrogates::{self, SurrogateJoiner};
+use super::json::Json;
+use super::surrogates::SurrogateJoiner;
 
 /// What one event means.
 #[derive(Debug, PartialEq)]
-pub(super) enum StreamEvent {
+pub(super) enum StreamEvent<'a> {
     /// The next token.
     Token(String),
-    /// The reply is complete, and this is its text.
+    /// The reply is complete.
     Final {
-        text: String,
+        /// Its text as it is written in JSON.
+        content: &'a str,
         /// The last token, if it comes with this event.
         token: String,
         finish_reason: Option<FinishReason>,
@@ -33,51 +31,69 @@ pub(super) enum StreamEvent {
         status: Option<u16>,
     },
     /// Something that is not text of the reply.
-    Event(Event),
+    Other(OtherEvent),
     /// A sign of life.
     Nothing,
     /// An object that is not part of the protocol.
     Unknown,
 }
 
-impl StreamEvent {
-    /// Decodes any event; `json` is the same as it was sent. A lone surrogate at the end of a
-    /// token is held back by `joiner`.
-    pub(super) fn decode(mut event: Object, json: &str, joiner: &mut SurrogateJoiner) -> Self {
-        let kind = json::str(&event, "type").map(str::to_owned);
-        match kind.as_deref() {
+/// What an event that is not text of the reply means for it all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OtherEvent {
+    Tool,
+    /// A tool asks the user something.
+    Question,
+    /// A question has been answered, or withdrawn.
+    QuestionResolved,
+    Any,
+}
+
+impl<'a> StreamEvent<'a> {
+    /// Decodes any event. A lone surrogate at the end of a token is held back by `joiner`.
+    pub(super) fn decode(event: Json<'a>, joiner: &mut SurrogateJoiner) -> Self {
+        match event.str("type").as_deref() {
             Some("stream") => {
-                let content = content(&event, "token", json);
-                let token = joiner.decode(without_padding(&content));
+                let token = event.get("token").and_then(Json::content);
+                let token = joiner.decode(without_padding(token.unwrap_or_default()));
                 StreamEvent::Token(token.unwrap_or_default())
             }
             Some("finalAnswer") => final_answer(event),
             Some("status") => status(event),
-            Some("error") => error(&event),
-            Some(kind) => StreamEvent::Event(Event::read(kind, event)),
-            None if json::member(&event, "error").is_some() => error(&event),
+            Some("error") => error(event),
+            Some(kind) => StreamEvent::Other(OtherEvent::of_type(kind, event)),
+            None if event.get_some("error").is_some() => error(event),
             None => {
-                let object = json::member(&event, "token");
-                let token = object.map(|object| token_of(object, json, joiner));
-                if json::str(&event, "generated_text").is_some() {
-                    generated_text(&mut event, token.unwrap_or_default())
-                } else {
-                    token.map_or(StreamEvent::Unknown, StreamEvent::Token)
+                let token = event.get_some("token").map(|token| token_of(token, joiner));
+                match event.get("generated_text").and_then(Json::content) {
+                    Some(content) => generated_text(event, content, token.unwrap_or_default()),
+                    None => token.map_or(StreamEvent::Unknown, StreamEvent::Token),
                 }
             }
         }
     }
 }
 
-/// The text of `{"text":...,"special":...}`; a special token is not text of the reply.
-fn token_of(token: &Value, json: &str, joiner: &mut SurrogateJoiner) -> String {
-    match token.as_object() {
-        Some(token) if token.get("special") != Some(&Value::Bool(true)) => {
-            let content = content(token, "text", json);
-            joiner.decode(&content).unwrap_or_default()
+impl OtherEvent {
+    fn of_type(kind: &str, event: Json<'_>) -> Self {
+        match (kind, &*event.text("subtype")) {
+            ("tool", _) => OtherEvent::Tool,
+            ("elicitation", "request") => OtherEvent::Question,
+            ("elicitation", "resolved") => OtherEvent::QuestionResolved,
+            _ => OtherEvent::Any,
         }
-        _ => String::new(),
     }
+}
+
+/// The text of `{"text":...,"special":...}`; a special token is not text of the reply.
+fn token_of(token: Json<'_>, joiner: &mut SurrogateJoiner) -> String {
+    if token.get("special").and_then(Json::as_bool) == Some(true) {
+        return String::new();
+    }
+    let content = token.get("text").and_then(Json::content);
+    joiner
+        .decode(content.unwrap_or_default())
+        .unwrap_or_default()
 }
 
 /// Strips the NULs that fill up tokens from v0.9.0 on, so that their length reveals nothing.
@@ -93,59 +109,38 @@ fn without_padding(mut content: &str) -> &str {
     content
 }
 
-/// What stands between the quotation marks of a string member, which may have lone surrogates.
-fn content<'a>(object: &Object, name: &str, json: &'a str) -> Cow<'a, str> {
-    let string = json::to_string(object.get(name));
-    let written = json::string_member(json, name).and_then(|range| json.get(range));
-    // Where the name occurs twice, or is written with escapes, this may be another string.
-    let same = written.filter(|content| surrogates::decode(content).as_ref() == Some(&string));
-    match same {
-        Some(content) => content.into(),
-        None => {
-            let json = serde_json::to_string(&string).unwrap_or_default();
-            let content = json
-                .strip_prefix('"')
-                .and_then(|json| json.strip_suffix('"'));
-            content.unwrap_or_default().to_owned().into()
-        }
-    }
-}
-
 /// `{"generated_text":...,"details":...}`.
-fn generated_text(event: &mut Object, token: String) -> StreamEvent {
+fn generated_text<'a>(event: Json<'a>, content: &'a str, token: String) -> StreamEvent<'a> {
     let details = event.get("details");
-    let reason = details.and_then(|details| details.get("finish_reason"));
+    let reason = details.and_then(|details| details.str("finish_reason"));
     StreamEvent::Final {
-        finish_reason: reason
-            .and_then(Value::as_str)
-            .and_then(FinishReason::of_details),
-        text: json::take_string(event, "generated_text"),
+        finish_reason: reason.and_then(|reason| FinishReason::of_details(&reason)),
+        content,
         token,
         is_provisional: false,
     }
 }
 
 /// `{"type":"finalAnswer","text":...,"interrupted":...}`.
-fn final_answer(mut event: Object) -> StreamEvent {
-    if json::str(&event, "text").is_none() {
+fn final_answer(event: Json<'_>) -> StreamEvent<'_> {
+    let Some(content) = event.get("text").and_then(Json::content) else {
         return StreamEvent::Finished;
-    }
-    let is_interrupted = event.get("interrupted") == Some(&Value::Bool(true));
-    let text = json::take_string(&mut event, "text");
+    };
+    let is_interrupted = event.get("interrupted").and_then(Json::as_bool) == Some(true);
     StreamEvent::Final {
         // The error "No output was generated" comes after it.
-        is_provisional: text.is_empty() && !is_interrupted,
-        text,
+        is_provisional: content.is_empty() && !is_interrupted,
+        content,
         token: String::new(),
         finish_reason: is_interrupted.then_some(FinishReason::Interrupted),
     }
 }
 
 /// `{"type":"status","status":...}`.
-fn status(mut event: Object) -> StreamEvent {
-    match json::str(&event, "status") {
+fn status(event: Json<'_>) -> StreamEvent<'_> {
+    match event.str("status").as_deref() {
         Some("error") => {
-            let message = json::to_string(event.get("message"));
+            let message = event.text("message");
             let status = status_code(event.get("statusCode"));
             StreamEvent::Error {
                 status: status.or_else(|| status_of_message(&message)),
@@ -153,19 +148,19 @@ fn status(mut event: Object) -> StreamEvent {
                 error_type: None,
             }
         }
-        Some("title") => StreamEvent::Event(Event::Title(json::take_string(&mut event, "message"))),
+        Some("title") => StreamEvent::Other(OtherEvent::Any),
         Some("finished") => StreamEvent::Finished,
         _ => StreamEvent::Nothing,
     }
 }
 
 /// An error of text-generation-inference, or one that is written as the body of a response.
-fn error(event: &Object) -> StreamEvent {
+fn error(event: Json<'_>) -> StreamEvent<'_> {
     let of_error = |name| event.get("error").and_then(|error| error.get(name));
     let error_type = event.get("error_type").or_else(|| of_error("type"));
     StreamEvent::Error {
-        message: error_body::message(event).unwrap_or_default().to_owned(),
-        error_type: error_type.and_then(Value::as_str).map(str::to_owned),
+        message: error_body::message(event).unwrap_or_default(),
+        error_type: error_type.and_then(Json::as_str).map(Cow::into_owned),
         status: status_code(of_error("http_status_code")),
     }
 }
@@ -178,7 +173,7 @@ fn status_of_message(message: &str) -> Option<u16> {
     (400..600).contains(&status).then_some(status)
 }
 
-fn status_code(value: Option<&Value>) -> Option<u16> {
+fn status_code(value: Option<Json<'_>>) -> Option<u16> {
     value?.as_u64()?.try_into().ok()
 }
 

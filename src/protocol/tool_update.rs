@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::json::{self, Object};
+use super::json::Json;
 
 /// A step in the use of a tool. All steps of one call have the same `uuid`.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,39 +58,39 @@ pub enum ToolUpdate {
 
 impl ToolUpdate {
     /// Reads an event of type `tool`; `None` if it is of an unknown subtype.
-    pub(super) fn read(event: &Object) -> Option<ToolUpdate> {
-        let uuid = json::to_string(event.get("uuid"));
-        let number = |name| event.get(name).and_then(Value::as_f64);
+    pub(super) fn read(event: Json<'_>) -> Option<ToolUpdate> {
+        let uuid = event.text("uuid");
+        let number = |name| event.get(name)?.to_value().as_f64();
         let part = |object: &str, name: &str| event.get(object)?.get(name);
-        Some(match json::str(event, "subtype")? {
+        let text = |object: &str, name: &str| part(object, name).map(Json::to_text);
+        let value = |object: &str, name: &str| part(object, name).map(Json::to_value);
+        Some(match &*event.str("subtype")? {
             "call" => ToolUpdate::Call {
                 uuid,
-                name: json::to_string(part("call", "name")),
-                arguments: part("call", "parameters").cloned().unwrap_or_default(),
+                name: text("call", "name").unwrap_or_default(),
+                arguments: value("call", "parameters").unwrap_or_default(),
             },
             "progress" => ToolUpdate::Progress {
                 uuid,
                 progress: number("progress")?,
                 total: number("total"),
-                message: json::to_string(event.get("message")),
+                message: event.text("message"),
             },
             "eta" => ToolUpdate::Eta {
                 uuid,
                 seconds: number("eta")?,
             },
-            "result" if part("result", "status").and_then(Value::as_str) == Some("error") => {
-                ToolUpdate::Error {
-                    uuid,
-                    message: json::to_string(part("result", "message")),
-                }
-            }
+            "result" if text("result", "status").as_deref() == Some("error") => ToolUpdate::Error {
+                uuid,
+                message: text("result", "message").unwrap_or_default(),
+            },
             "result" => ToolUpdate::Result {
                 uuid,
-                outputs: part("result", "outputs").cloned().unwrap_or_default(),
+                outputs: value("result", "outputs").unwrap_or_default(),
             },
             "error" => ToolUpdate::Error {
                 uuid,
-                message: json::to_string(event.get("message")),
+                message: event.text("message"),
             },
             _ => return None,
         })
@@ -107,7 +107,7 @@ mod tests {
         event.insert("type".into(), "tool".into());
         event.insert("subtype".into(), subtype.into());
         event.insert("uuid".into(), "u".into());
-        ToolUpdate::read(&event)
+        ToolUpdate::read(Json::read(&Value::from(event).to_string()).unwrap())
     }
 
     #[test]

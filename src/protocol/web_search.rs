@@ -1,9 +1,6 @@
 //! What a server reports of its web searches.
 
-use serde_json::Value;
-
-use super::json::{self, Object};
-use crate::error::Error;
+use super::json::Json;
 
 /// A step of a web search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,30 +24,17 @@ pub struct Source {
 }
 
 impl WebSearch {
-    /// The last step of a search that failed.
-    pub(crate) fn failed(error: &Error) -> WebSearch {
-        WebSearch {
-            message: error.to_string(),
-            sources: Vec::new(),
-        }
-    }
-
     /// Reads a step of any version, all of which have the same members.
-    pub(super) fn read(step: &Object) -> WebSearch {
-        let list = |name| {
-            step.get(name)
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-        };
-        let mut message = json::to_string(step.get("message"));
+    pub(super) fn read(step: Json<'_>) -> WebSearch {
+        let list = |name| step.get(name).map(Json::items).into_iter().flatten();
+        let mut message = step.text("message");
         for detail in list("args") {
             message.push_str(": ");
-            message.push_str(&json::to_string(Some(detail)));
+            message.push_str(&detail.to_text());
         }
         let sources = list("sources").map(|source| Source {
-            title: json::to_string(source.get("title")),
-            link: json::to_string(source.get("link")),
+            title: source.text("title"),
+            link: source.text("link"),
         });
         WebSearch {
             message,
@@ -62,7 +46,6 @@ impl WebSearch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn steps_of_all_versions_are_read() {
@@ -70,17 +53,17 @@ mod tests {
             title: title.into(),
             link: link.into(),
         };
-        let step = json!({
+        let read = |step| WebSearch::read(Json::read(step).unwrap());
+        let step = r#"{
             "type": "update", "message": "A", "args": ["b", "c"],
-            "sources": [{"title": "T", "link": "L", "hostname": "h"}, {}],
-        });
+            "sources": [{"title": "T", "link": "L", "hostname": "h"}, {}]
+        }"#;
         let expected = WebSearch {
             message: "A: b: c".into(),
             sources: vec![source("T", "L"), source("", "")],
         };
-        assert_eq!(WebSearch::read(step.as_object().unwrap()), expected);
-        let step = json!({"type": "webSearch", "subtype": "finished", "sources": 1});
-        let nothing = WebSearch::default();
-        assert_eq!(WebSearch::read(step.as_object().unwrap()), nothing);
+        assert_eq!(read(step), expected);
+        let step = r#"{"type": "webSearch", "subtype": "finished", "sources": 1}"#;
+        assert_eq!(read(step), WebSearch::default());
     }
 }

@@ -28,7 +28,7 @@ impl Session {
         if !page.is_success() {
             return Err(page.error().with_hint(&[404], BASE_PATH_HINT));
         }
-        let list = page.json().as_ref().and_then(ModelList::of_page);
+        let list = page.json().and_then(ModelList::of_page);
         let list = list.ok_or_else(|| page.unexpected("a list of models"))?;
         self.learn_from_page(response.status == 403, &list);
         Ok(list)
@@ -39,19 +39,17 @@ impl Session {
             return Err(response.error());
         }
         let json = response.json();
-        let list = json.as_ref().and_then(ModelList::of_api);
+        let list = json.and_then(ModelList::of_api);
         let list = list.ok_or_else(|| response.unexpected("a list of models"))?;
         // Versions that take settings as a form have no API.
         self.state().rejects_forms = true;
-        let has = |path: &str| {
-            json.as_ref()
-                .is_some_and(|json| json.pointer(path).is_some())
-        };
-        if has("/0/supportsReasoning") {
+        let first = json.and_then(|json| json.items().next());
+        let has = |name| first.is_some_and(|model| model.get(name).is_some());
+        if has("supportsReasoning") {
             self.set_dialect(&V0_10);
         } else if response.allows_any_origin {
             self.set_dialect(&V0_9_6);
-        } else if has("/0/tools") {
+        } else if has("tools") {
             self.set_dialect(&V0_9_2);
         }
         Ok(list)

@@ -1,12 +1,11 @@
 //! What the events of a stream do to the reply.
 
-use super::super::event::{Event, StreamItem};
+use super::super::event::StreamItem;
 use super::super::final_text::FinalText;
 use super::super::finish_reason::FinishReason;
 use super::super::generation_log::{GenerationLog, LogEnd};
-use super::super::json;
-use super::super::stream_event::StreamEvent;
-use super::{Decoder, State};
+use super::super::stream_event::{OtherEvent, StreamEvent};
+use super::{Decoder, MAX_LINE, State, unexpected};
 use crate::error::{Error, Result};
 
 impl Decoder {
@@ -24,17 +23,24 @@ impl Decoder {
         Ok(item(token))
     }
 
-    pub(super) fn apply(&mut self, event: StreamEvent) -> Result<Option<StreamItem>> {
+    /// `json` is the event as it was sent.
+    pub(super) fn apply(
+        &mut self,
+        event: StreamEvent<'_>,
+        json: &str,
+    ) -> Result<Option<StreamItem>> {
         match event {
             StreamEvent::Token(token) => self.token(token),
             StreamEvent::Final {
-                text,
+                content,
                 token,
                 finish_reason,
                 is_provisional,
             } => {
                 let (streamed, used_tools) = (self.text.as_str(), self.text.used_tools());
-                let ending = FinalText::compare(streamed, &token, text, used_tools);
+                let ending = FinalText::compare(streamed, &token, content, used_tools);
+                let ending =
+                    ending.ok_or_else(|| unexpected("a final text in JSON", json.as_bytes()))?;
                 let added = self.text.conclude(token, ending)?;
                 let ended = self.complete(added, finish_reason);
                 if is_provisional {
@@ -48,31 +54,8 @@ impl Decoder {
                 error_type,
                 status,
             } => Err(Error::server(&message, error_type.as_deref(), status)),
-            StreamEvent::Event(event) => Ok(self.other_event(event)),
+            StreamEvent::Other(event) => self.other_event(event, json),
             StreamEvent::Nothing | StreamEvent::Unknown => Ok(None),
-        }
-    }
-
-    /// A final event whose text was split off as it is written in JSON; `None` if it is not one.
-    pub(super) fn long_final(
-        &mut self,
-        event: &str,
-        content: &str,
-    ) -> Option<Result<Option<StreamItem>>> {
-        let object = json::object(event).ok()?;
-        match StreamEvent::decode(object, event, &mut self.joiner.clone()) {
-            StreamEvent::Final {
-                text,
-                token,
-                finish_reason,
-                ..
-            } if text.is_empty() => {
-                let (streamed, used_tools) = (self.text.as_str(), self.text.used_tools());
-                let ending = FinalText::compare_json(streamed, &token, content, used_tools)?;
-                let added = self.text.conclude(token, ending);
-                Some(added.map(|added| self.complete(added, finish_reason)))
-            }
-            _ => None,
         }
     }
 
@@ -82,15 +65,19 @@ impl Decoder {
         item(added)
     }
 
-    fn other_event(&mut self, event: Event) -> Option<StreamItem> {
-        match &event {
-            Event::Tool(_) => self.text.tools_used(),
-            Event::Question(_) => self.is_asking = true,
-            event if event.is_question_resolved() => self.is_asking = false,
-            _ => {}
+    fn other_event(&mut self, event: OtherEvent, json: &str) -> Result<Option<StreamItem>> {
+        if json.len() > MAX_LINE {
+            // Only final events are so long, and as a tree of values it would take much more.
+            return Err(unexpected("a line within the size limit", json.as_bytes()));
+        }
+        match event {
+            OtherEvent::Tool => self.text.tools_used(),
+            OtherEvent::Question => self.is_asking = true,
+            OtherEvent::QuestionResolved => self.is_asking = false,
+            OtherEvent::Any => {}
         }
         let is_repeated = self.log.as_ref().is_some_and(GenerationLog::is_repeating);
-        (!is_repeated).then_some(StreamItem::Event(event))
+        Ok((!is_repeated).then(|| StreamItem::Event(json.to_owned())))
     }
 
     /// The server has finished. Without a final answer nobody knows whether the text is complete,

@@ -1,15 +1,15 @@
 use super::*;
 
-fn decode(json: &str) -> StreamEvent {
-    let event = json::object(json).unwrap();
-    StreamEvent::decode(event, json, &mut SurrogateJoiner::default())
+fn decode(json: &str) -> StreamEvent<'_> {
+    let event = Json::read_object(json).unwrap();
+    StreamEvent::decode(event, &mut SurrogateJoiner::default())
 }
 
-fn token(token: &str) -> StreamEvent {
+fn token(token: &str) -> StreamEvent<'_> {
     StreamEvent::Token(token.to_owned())
 }
 
-fn error(message: &str, error_type: Option<&str>, status: Option<u16>) -> StreamEvent {
+fn error(message: &str, error_type: Option<&str>, status: Option<u16>) -> StreamEvent<'static> {
     StreamEvent::Error {
         message: message.to_owned(),
         error_type: error_type.map(str::to_owned),
@@ -44,9 +44,9 @@ fn tokens_of_both_kinds() {
 #[test]
 fn surrogates_are_joined_in_tokens_of_any_form() {
     let mut joiner = SurrogateJoiner::default();
-    let mut decode = |json: &str| {
-        let event = json::object(json).unwrap();
-        StreamEvent::decode(event, json, &mut joiner)
+    let mut decode = |json: &'static str| {
+        let event = Json::read_object(json).unwrap();
+        StreamEvent::decode(event, &mut joiner)
     };
     assert_eq!(
         decode(r#"{ "type":"stream","token":"a\ud83d" }"#),
@@ -64,8 +64,8 @@ fn surrogates_are_joined_in_tokens_of_any_form() {
 
 #[test]
 fn final_events_of_both_kinds() {
-    let end = |text: &str, token: &str, finish_reason| StreamEvent::Final {
-        text: text.into(),
+    let end = |content: &'static str, token: &str, finish_reason| StreamEvent::Final {
+        content,
         token: token.into(),
         finish_reason,
         is_provisional: false,
@@ -145,12 +145,19 @@ fn errors_of_every_kind() {
 
 #[test]
 fn what_is_not_text_is_told_apart() {
-    let title = StreamEvent::Event(Event::Title("T".into()));
-    for json in [
-        r#"{"type":"title","title":"T"}"#,
-        r#"{"type":"status","status":"title","message":"T"}"#,
+    use OtherEvent::{Any, Question, QuestionResolved, Tool};
+    for (json, expected) in [
+        (r#"{"type":"title","title":"T"}"#, Any),
+        (r#"{"type":"status","status":"title","message":"T"}"#, Any),
+        (r#"{"type":"novelty"}"#, Any),
+        (r#"{"type":"tool","subtype":"call"}"#, Tool),
+        (r#"{"type":"elicitation","subtype":"request"}"#, Question),
+        (
+            r#"{"type":"elicitation","subtype":"resolved"}"#,
+            QuestionResolved,
+        ),
     ] {
-        assert_eq!(decode(json), title, "{json}");
+        assert_eq!(decode(json), StreamEvent::Other(expected), "{json}");
     }
     for (json, expected) in [
         (

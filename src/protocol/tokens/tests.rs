@@ -324,7 +324,8 @@ fn items_that_have_arrived_are_ready() {
         tree("a") + &tree("b") + "{\"type\":",
         "\"stream\",\"token\":\"c\"}\n",
     );
-    let title = "{\"type\":\"title\",\"title\":\"T\"}\n".to_owned() + &status("keepAlive");
+    let event = "{\"type\":\"title\",\"title\":\"T\"}";
+    let title = event.to_owned() + "\n" + &status("keepAlive");
     let reader = chunks(&[&first, second, &title, &answer("abc")], || unreachable!());
     let mut tokens = Tokens::new(reader);
     let token = |text: &str| Some(StreamItem::Token(text.into()));
@@ -337,7 +338,7 @@ fn items_that_have_arrived_are_ready() {
     };
     expect(token("a"), &[token("b"), None]);
     expect(token("c"), &[]);
-    expect(Some(StreamItem::Event(Event::Title("T".into()))), &[]);
+    expect(Some(StreamItem::Event(event.into())), &[]);
     expect(None, &[]);
     assert!(tokens.is_complete());
 }
