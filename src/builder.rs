@@ -15,7 +15,8 @@ use crate::http::headers::Headers;
 use crate::http::proxy::{self, ProxySetting};
 use crate::http::setup::{Agents, Setup};
 use crate::http::timeouts::Timeouts;
-use crate::http::{Http, HttpOptions, tls};
+use crate::http::tls::{self, RootCerts};
+use crate::http::{Http, HttpOptions};
 use crate::parameters::Parameters;
 use crate::session::{Session, SessionOptions};
 
@@ -38,7 +39,7 @@ use crate::session::{Session, SessionOptions};
 pub struct ClientBuilder {
     url: String,
     model: Option<String>,
-    proxy: Proxy,
+    proxy: Result<ProxySetting>,
     parameters: Parameters,
     system_prompt: Option<String>,
     share_with_model_authors: bool,
@@ -47,19 +48,15 @@ pub struct ClientBuilder {
     retries: u32,
     max_reply: usize,
     reattach: bool,
-    cookies: Vec<(String, String)>,
-    headers: Vec<(String, String)>,
+    cookies: Jar,
+    headers: Headers,
+    /// The first cookie or header that is invalid. They are checked when they are set, as are proxy
+    /// and certificates, so that programs which set none do without the code for it, some 7 kB.
+    rejected: Option<Error>,
     user_agent: String,
-    root_certificates: Option<Vec<u8>>,
+    root_certificates: Option<Result<RootCerts>>,
     timeouts: Timeouts,
     observer: Option<Box<Observer>>,
-}
-
-/// A proxy, as it was set.
-enum Proxy {
-    Environment,
-    Direct,
-    Url(String),
 }
 
 impl ClientBuilder {
@@ -67,7 +64,7 @@ impl ClientBuilder {
         ClientBuilder {
             url: DEFAULT_URL.into(),
             model: None,
-            proxy: Proxy::Environment,
+            proxy: Ok(ProxySetting::Environment),
             parameters: Parameters::new(),
             system_prompt: None,
             share_with_model_authors: false,
@@ -76,8 +73,9 @@ impl ClientBuilder {
             retries: 0,
             max_reply: 64 << 20,
             reattach: true,
-            cookies: Vec::new(),
-            headers: Vec::new(),
+            cookies: Jar::default(),
+            headers: Headers::default(),
+            rejected: None,
             user_agent: concat!("h2ogpt/", env!("CARGO_PKG_VERSION")).into(),
             root_certificates: None,
             timeouts: Timeouts {
@@ -115,13 +113,13 @@ impl ClientBuilder {
     /// `HTTP_PROXY` (or in lower case) is used for every server but those in `NO_PROXY`, also on
     /// loopback. If none of those that are set can be used, [`build`](ClientBuilder::build) fails.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxy = Proxy::Url(url.into());
+        self.proxy = proxy::parse(&url.into()).map(ProxySetting::Url);
         self
     }
 
     /// No proxy, whatever the environment says.
     pub fn no_proxy(mut self) -> Self {
-        self.proxy = Proxy::Direct;
+        self.proxy = Ok(ProxySetting::Direct);
         self
     }
 
@@ -177,15 +175,15 @@ impl ClientBuilder {
     /// chat-ui calls `hf-chat` by default. The settings of such a session are left alone, unless
     /// the server asks for its terms to be accepted.
     pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.cookies.push((name.into(), value.into()));
-        self
+        let set = self.cookies.insert(&name.into(), &value.into());
+        self.note(set)
     }
 
     /// A header to be sent with every request, for gateways and proxies that want one. Its value is
     /// never shown. Headers that the client sets itself are rejected.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
-        self
+        let set = self.headers.insert(&name.into(), &value.into());
+        self.note(set)
     }
 
     /// The value of the `User-Agent` header; `h2ogpt/` and this crate's version by default.
@@ -198,7 +196,7 @@ impl ClientBuilder {
     /// do not verify may still be one that the default ones do. The first successful connection
     /// decides which set is used from then on, also for an `https://` proxy in between.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.root_certificates = Some(pem.into());
+        self.root_certificates = Some(tls::roots(&pem.into()));
         self
     }
 
@@ -271,6 +269,11 @@ impl ClientBuilder {
         self
     }
 
+    fn note(mut self, set: Result<()>) -> Self {
+        self.rejected = self.rejected.or(set.err());
+        self
+    }
+
     /// The client. Reads the environment for a proxy, and does no I/O.
     ///
     /// # Errors
@@ -284,28 +287,22 @@ impl ClientBuilder {
         check_user_agent(&self.user_agent)?;
         self.parameters.check()?;
         let timeouts = self.timeouts.checked()?;
+        if let Some(error) = self.rejected {
+            return Err(error);
+        }
         let setup = Setup {
             user_agent: &self.user_agent,
-            proxy: self.proxy.checked()?,
+            proxy: self.proxy?.checked()?,
             timeouts,
         };
-        let roots = self.root_certificates.as_deref().map(tls::roots);
-        let agents = Agents::new(&setup, roots.transpose()?);
-        let is_borrowed = !self.cookies.is_empty();
-        let mut cookies = Jar::default();
-        for (name, value) in &self.cookies {
-            cookies.insert(name, value)?;
-        }
-        let mut headers = Headers::default();
-        for (name, value) in &self.headers {
-            headers.insert(name, value)?;
-        }
+        let agents = Agents::new(&setup, self.root_certificates.transpose()?);
+        let is_borrowed = self.cookies.header().is_some();
         let http = Http::new(HttpOptions {
             base_url,
             timeouts,
             agents,
-            cookies,
-            headers,
+            cookies: self.cookies,
+            headers: self.headers,
             retries: self.retries,
             observer: self.observer,
         });
@@ -322,19 +319,6 @@ impl ClientBuilder {
             reattach: self.reattach,
         };
         Ok(Client::with_session(Session::new(Arc::new(http), options)))
-    }
-}
-
-impl Proxy {
-    fn checked(self) -> Result<ProxySetting> {
-        match self {
-            Proxy::Environment => {
-                proxy::check_environment()?;
-                Ok(ProxySetting::Environment)
-            }
-            Proxy::Direct => Ok(ProxySetting::Direct),
-            Proxy::Url(url) => Ok(ProxySetting::Url(proxy::parse(&url)?)),
-        }
     }
 }
 

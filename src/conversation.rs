@@ -9,7 +9,6 @@ mod preparation;
 mod stored;
 mod web_search;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -462,7 +461,7 @@ impl Conversation {
 fn created_id(created: Json<'_>) -> Option<String> {
     let id = created.get("conversationId")?;
     let number = || id.as_u64().map(|id| id.to_string());
-    id.as_str().map(Cow::into_owned).or_else(number)
+    id.as_str().or_else(number)
 }
 
 /// The path of a conversation whose creation nobody waits for any more.

@@ -1,7 +1,5 @@
 //! The models of the server.
 
-use std::borrow::Cow;
-
 use crate::protocol::json::Json;
 use crate::protocol::page_data::PageData;
 
@@ -32,8 +30,9 @@ pub(crate) struct ModelList {
     pub(crate) models: Vec<Model>,
     /// The one that replies if none is named.
     pub(crate) default: Option<String>,
-    /// The names of the session's settings, where the list came with them.
-    pub(crate) settings: Vec<String>,
+    /// Whether the session's settings, where the list came with them, have a member of this name.
+    pub(crate) has_disable_stream: bool,
+    pub(crate) has_ethics_modal_accepted: bool,
 }
 
 impl ModelList {
@@ -46,8 +45,8 @@ impl ModelList {
         let mut listed = list.items().filter(is_listed);
         list.is_list().then(|| ModelList {
             models: list.items().filter_map(Model::read).collect(),
-            default: listed.find_map(|model| Some(model.str("id")?.into_owned())),
-            settings: Vec::new(),
+            default: listed.find_map(|model| model.str("id")),
+            ..ModelList::default()
         })
     }
 
@@ -60,10 +59,11 @@ impl ModelList {
         let active = settings.map(|settings| settings.text("activeModel"));
         let is_listed = |id: &String| models.iter().any(|model| model.id == *id);
         let first = || Some(models.first()?.id.clone());
-        let names = settings.map(Json::names).into_iter().flatten();
+        let has = |name| settings.is_some_and(|settings| settings.get(name).is_some());
         Some(ModelList {
             default: active.filter(is_listed).or_else(first),
-            settings: names.map(Cow::into_owned).collect(),
+            has_disable_stream: has("disableStream"),
+            has_ethics_modal_accepted: has("ethicsModalAccepted"),
             models,
         })
     }
@@ -71,11 +71,11 @@ impl ModelList {
 
 impl Model {
     fn read(model: Json<'_>) -> Option<Model> {
-        let id = model.str("id")?.into_owned();
+        let id = model.str("id")?;
         let name = model.str("displayName").or_else(|| model.str("name"));
         let flag = |name| model.get(name).and_then(Json::as_bool);
         Some(Model {
-            name: name.map_or_else(|| id.clone(), Cow::into_owned),
+            name: name.unwrap_or_else(|| id.clone()),
             description: model.text("description"),
             multimodal: flag("multimodal"),
             tools: flag("supportsTools").or_else(|| flag("tools")),

@@ -1,7 +1,5 @@
 //! What a server has stored.
 
-use std::borrow::Cow;
-
 use crate::prompt::Role;
 use crate::protocol::json::Json;
 
@@ -53,10 +51,10 @@ impl ConversationInfo {
         let model = conversation.str("modelId");
         let model = model.or_else(|| conversation.str("model"));
         Some(ConversationInfo {
-            id: id.into_owned(),
+            id,
             title: conversation.text("title"),
-            model: model.unwrap_or_default().into_owned(),
-            updated_at: conversation.str("updatedAt").map(Cow::into_owned),
+            model: model.unwrap_or_default(),
+            updated_at: conversation.str("updatedAt"),
         })
     }
 }
@@ -65,8 +63,8 @@ impl StoredMessage {
     pub(crate) fn read(message: Json<'_>) -> Option<Self> {
         let files = message.get("files").map(Json::items).into_iter().flatten();
         Some(StoredMessage {
-            id: message.str("id")?.into_owned(),
-            author: match &*message.str("from")? {
+            id: message.str("id")?,
+            author: match message.str("from")?.as_str() {
                 "user" => Role::User,
                 "assistant" => Role::Assistant,
                 _ => Role::System,
@@ -84,7 +82,7 @@ impl StoredFile {
         Some(StoredFile {
             name: file.text("name"),
             mime: file.text("mime"),
-            hash: hash.into_owned(),
+            hash,
         })
     }
 }
@@ -103,7 +101,7 @@ pub struct ToolServer {
 impl ToolServer {
     pub(crate) fn read(server: Json<'_>) -> Option<Self> {
         Some(ToolServer {
-            name: server.str("name")?.into_owned(),
+            name: server.str("name")?,
             url: server.text("url"),
         })
     }

@@ -139,7 +139,7 @@ impl Conversation {
             if !response.is_success() {
                 return Err(response.error());
             }
-            let member = |name| Some(response.json()?.str(name)?.into_owned());
+            let member = |name| response.json()?.str(name);
             let page = || {
                 let id = percent_encode(&member("shareId")?);
                 Some(conversation.session.http.base_url.url(&format!("/r/{id}")))

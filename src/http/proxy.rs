@@ -21,6 +21,16 @@ pub(crate) enum ProxySetting {
     Url(Proxy),
 }
 
+impl ProxySetting {
+    /// Rejects a proxy of the environment that cannot be used.
+    pub(crate) fn checked(self) -> Result<Self> {
+        if let ProxySetting::Environment = self {
+            check_environment()?;
+        }
+        Ok(self)
+    }
+}
+
 /// Rejects what ureq would ignore or panic on.
 pub(crate) fn parse(url: &str) -> Result<Proxy> {
     let bad = |why: &str| Error::configuration(format!("invalid proxy URL: {why}"));
@@ -43,7 +53,7 @@ pub(crate) fn parse(url: &str) -> Result<Proxy> {
 
 /// Rejects a proxy of the environment that ureq would ignore or misuse: whoever relies on a proxy
 /// must not go without it.
-pub(crate) fn check_environment() -> Result<()> {
+fn check_environment() -> Result<()> {
     match Proxy::try_from_env().filter(is_usable) {
         Some(_) => Ok(()),
         None => reject_what_is_set(),

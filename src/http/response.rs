@@ -162,8 +162,7 @@ fn redirect(body: &str) -> Option<String> {
     }
     let body = Json::read(body).ok()?;
     let is_redirect = body.str("type")? == "redirect";
-    let location = body.str("location").filter(|_| is_redirect)?;
-    Some(location.into_owned())
+    body.str("location").filter(|_| is_redirect)
 }
 
 /// The delay that a `Retry-After` header requests, in seconds or by a date.

@@ -1,7 +1,5 @@
 //! The text of errors, in the bodies of responses and in events.
 
-use std::borrow::Cow;
-
 use super::json::Json;
 use crate::sanitize::sanitize;
 
@@ -9,8 +7,7 @@ use crate::sanitize::sanitize;
 pub(super) fn message(object: Json<'_>) -> Option<String> {
     let error = || object.get("error");
     let message = object.str("message");
-    let message = message.or_else(|| error()?.as_str().or_else(|| error()?.str("message")));
-    message.map(Cow::into_owned)
+    message.or_else(|| error()?.as_str().or_else(|| error()?.str("message")))
 }
 
 /// The text of an error body of any type, sanitized; may be empty.

@@ -101,7 +101,7 @@ impl Event {
             return Event::Other(Value::Null);
         };
         let other = || Event::Other(event.to_value());
-        match (&*event.text("type"), &*event.text("subtype")) {
+        match (event.text("type").as_str(), event.text("subtype").as_str()) {
             ("status", _) => Event::Title(event.text("message")),
             ("title", _) => Event::Title(event.text("title")),
             ("reasoning", "stream") => Event::Reasoning(Reasoning::Token(event.text("token"))),

@@ -60,13 +60,13 @@ pub(crate) fn finished_reply(body: &str) -> Option<String> {
     let is_reply = last.str("from")? == "assistant";
     let mut updates = last.get("updates")?.items();
     let is_finished = updates.any(|update| update.text("type") == "finalAnswer");
-    let content = last.str("content")?.into_owned();
+    let content = last.str("content")?;
     (is_reply && is_finished).then_some(content)
 }
 
 fn parent(message: Json<'_>) -> Option<Parent> {
     Some(Parent {
-        id: message.str("id")?.into_owned(),
+        id: message.str("id")?,
         author: Author::named(&message.str("from")?),
     })
 }

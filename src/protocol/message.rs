@@ -237,7 +237,7 @@ impl Parent {
         let conversation = created.str("conversation")?;
         let conversation = Json::read(&conversation).ok()?.get("json")?;
         Some(Parent {
-            id: conversation.str("rootMessageId")?.into_owned(),
+            id: conversation.str("rootMessageId")?,
             author: Author::System,
         })
     }

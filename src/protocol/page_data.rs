@@ -48,14 +48,12 @@ pub(crate) fn error(page: Json<'_>) -> Option<(u16, String)> {
 impl<'a> Node<'a> {
     fn read(node: Json<'a>) -> Option<Self> {
         let list = node.get("data").filter(|data| data.is_list())?;
-        let offsets = list.items_from().map(|(value, _)| {
-            let offset = list.as_json().len() - value.len();
-            u32::try_from(offset).ok()
-        });
-        Some(Node {
-            list: list.as_json(),
-            offsets: offsets.collect::<Option<_>>()?,
-        })
+        let (list, mut items) = (list.as_json(), list.items());
+        let mut offsets = Vec::new();
+        while let Some((_, value)) = items.next_written() {
+            offsets.push(u32::try_from(list.len() - value.len()).ok()?);
+        }
+        Some(Node { list, offsets })
     }
 
     pub(super) fn value(&self, index: usize) -> Option<Json<'_>> {

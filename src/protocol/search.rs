@@ -1,7 +1,6 @@
 //! The web search of v0.3 to v0.6: a response of JSON objects with nothing between them, each
 //! holding all steps so far, that never ends. It is over when there is a result.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
 
@@ -114,7 +113,7 @@ impl<R: BufRead> SearchReader<R> {
         match &*step.text("type") {
             "result" => {
                 self.is_over = true;
-                self.result = step.str("id").map(Cow::into_owned);
+                self.result = step.str("id");
                 return;
             }
             "error" => self.has_failed = true,

@@ -1,7 +1,5 @@
 //! One event of the stream, decoded: what it means for the reply.
 
-use std::borrow::Cow;
-
 use super::error_body;
 use super::finish_reason::FinishReason;
 use super::json::Json;
@@ -160,7 +158,7 @@ fn error(event: Json<'_>) -> StreamEvent<'_> {
     let error_type = event.get("error_type").or_else(|| of_error("type"));
     StreamEvent::Error {
         message: error_body::message(event).unwrap_or_default(),
-        error_type: error_type.and_then(Json::as_str).map(Cow::into_owned),
+        error_type: error_type.and_then(Json::as_str),
         status: status_code(of_error("http_status_code")),
     }
 }

@@ -62,9 +62,9 @@ impl ToolUpdate {
         let uuid = event.text("uuid");
         let number = |name| event.get(name)?.to_value().as_f64();
         let part = |object: &str, name: &str| event.get(object)?.get(name);
-        let text = |object: &str, name: &str| part(object, name).map(Json::to_text);
+        let text = |object: &str, name: &str| part(object, name)?.as_str();
         let value = |object: &str, name: &str| part(object, name).map(Json::to_value);
-        Some(match &*event.str("subtype")? {
+        Some(match event.str("subtype")?.as_str() {
             "call" => ToolUpdate::Call {
                 uuid,
                 name: text("call", "name").unwrap_or_default(),

@@ -30,7 +30,7 @@ impl WebSearch {
         let mut message = step.text("message");
         for detail in list("args") {
             message.push_str(": ");
-            message.push_str(&detail.to_text());
+            message.push_str(&detail.as_str().unwrap_or_default());
         }
         let sources = list("sources").map(|source| Source {
             title: source.text("title"),

@@ -57,13 +57,12 @@ impl Session {
 
     /// What the settings in a page's data tell of the version.
     fn learn_from_page(&self, is_hidden: bool, list: &ModelList) {
-        let has = |name: &str| list.settings.iter().any(|known| known == name);
         if is_hidden {
             self.set_api_hidden();
-            self.set_dialect(Dialect::of_settings(has("disableStream")));
+            self.set_dialect(Dialect::of_settings(list.has_disable_stream));
         }
         // Since v0.7, this is not only a date.
-        if has("ethicsModalAccepted") {
+        if list.has_ethics_modal_accepted {
             self.state().rejects_forms = true;
         }
     }

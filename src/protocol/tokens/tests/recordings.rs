@@ -45,7 +45,6 @@ fn token(value: &Value) -> Option<String> {
 fn assert_same(json: Json<'_>, value: &Value) {
     match value {
         Value::Object(object) => {
-            assert_eq!(json.names().count(), object.len());
             for (name, value) in object {
                 assert_same(json.get(name).unwrap(), value);
             }
