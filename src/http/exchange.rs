@@ -3,7 +3,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::http::{HeaderValue, Uri, header};
@@ -114,7 +114,7 @@ impl Connection {
                 let undo = move |agent: &Agent, received: &Received| {
                     http.undo(undo, agent, received);
                 };
-                (limited(agent, sent, longest), Some(undo))
+                (limited(agent, sent, longest), Some(Box::new(undo) as _))
             }
             None => (sent, None),
         };
@@ -131,7 +131,7 @@ impl Connection {
                 let sent = self.http.request(request);
                 let sent = sent.map_err(|error| fail(error.into()))?;
                 let limited = limited(agent, sent, watch.time_left());
-                let received = run(agent, limited, step, wanted, || ());
+                let received = run(agent, limited, step, wanted, &AtomicBool::new(false));
                 received.map_err(|error| self.failed(step, TimeLimit::Delete, error))
             }
             Err(Unanswered::NoThread(error)) => Err(no_thread(step, &error)),
@@ -228,7 +228,13 @@ impl Http {
         };
         let started = Instant::now();
         let sent = limited(agent, sent, self.timeouts.delete);
-        let deleted = run(agent, sent, Step::Delete, Wanted::Whole, || ());
+        let deleted = run(
+            agent,
+            sent,
+            Step::Delete,
+            Wanted::Whole,
+            &AtomicBool::new(false),
+        );
         let deleted = deleted.map_err(|error| Error::network(Step::Delete, error));
         self.observe(&request, started.elapsed(), &deleted);
     }

@@ -3,11 +3,11 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
 
+use super::worker::spawn;
 use crate::error::{Error, Step, TimeLimit};
 
 /// The watchdog wakes no more often, however short the limits are.
@@ -263,8 +263,7 @@ fn watchdog() -> MutexGuard<'static, Watchdog> {
 pub(crate) fn watch(watch: &Arc<Watch>) -> io::Result<()> {
     let mut watchdog = watchdog();
     if !watchdog.has_thread {
-        let thread = thread::Builder::new().name("h2ogpt-watchdog".into());
-        thread.stack_size(64 << 10).spawn(run)?;
+        spawn("h2ogpt-watchdog", 64 << 10, Box::new(run))?;
         watchdog.has_thread = true;
     }
     watchdog.replies.push(Watched {

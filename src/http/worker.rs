@@ -75,7 +75,7 @@ pub(super) fn run_apart(
     step: Step,
     wanted: Wanted,
     watch: &Arc<Watch>,
-    undo: Option<impl FnOnce(&Agent, &Received) + Send + 'static>,
+    undo: Option<Box<dyn FnOnce(&Agent, &Received) + Send>>,
 ) -> Result<Box<Received>, Unanswered> {
     let agent = agent.clone();
     let exchange = Arc::new(Exchange {
@@ -85,20 +85,27 @@ pub(super) fn run_apart(
     });
     let running = Running(Arc::clone(&exchange));
     let work = move || {
-        let refused = || running.0.is_refused.store(true, Relaxed);
-        let outcome = run(&agent, request, step, wanted, refused);
+        let outcome = run(&agent, request, step, wanted, &running.0.is_refused);
         let unwanted = running.fill(outcome);
         if let (Some(Ok(received)), Some(undo)) = (unwanted, undo) {
             undo(&agent, &received);
         }
     };
-    let thread = thread::Builder::new().name("h2ogpt-request".into());
-    let thread = thread.stack_size(1 << 20).spawn(work);
-    thread.map_err(Unanswered::NoThread)?;
+    spawn("h2ogpt-request", 1 << 20, Box::new(work)).map_err(Unanswered::NoThread)?;
     match watch.wait_for(|| exchange.take()) {
         Ok(outcome) => outcome.map_err(Unanswered::Failed),
         Err(cause) => exchange.give_up(cause),
     }
+}
+
+/// Starts a thread that nobody joins.
+pub(super) fn spawn(
+    name: &str,
+    stack_size: usize,
+    work: Box<dyn FnOnce() + Send>,
+) -> io::Result<()> {
+    let thread = thread::Builder::new().name(name.into());
+    thread.stack_size(stack_size).spawn(work).map(drop)
 }
 
 type Outcome = Result<Box<Received>, ureq::Error>;
@@ -176,14 +183,14 @@ impl Drop for Running {
     }
 }
 
-/// Sends the request, and reads what is wanted of the response. Calls `refused` when it turns out
+/// Sends the request, and reads what is wanted of the response. Sets `is_refused` when it turns out
 /// not to be a success.
 pub(super) fn run(
     agent: &Agent,
     request: http::Request<Vec<u8>>,
     step: Step,
     wanted: Wanted,
-    refused: impl FnOnce(),
+    is_refused: &AtomicBool,
 ) -> Outcome {
     let response = if request.body().is_empty() && request.method() != http::Method::POST {
         agent.run(request.map(|_| ()))?
@@ -191,9 +198,7 @@ pub(super) fn run(
         agent.run(request)?
     };
     let is_success = response.status().is_success();
-    if !is_success {
-        refused();
-    }
+    is_refused.store(!is_success, Relaxed);
     let (head, body) = response.into_parts();
     let mut reader = body.into_reader();
     let mut received = Received {
