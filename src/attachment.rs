@@ -82,13 +82,9 @@ impl Attachment {
     }
 
     /// Rejects what no server accepts, and what would break the request.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> std::result::Result<(), String> {
         let name = crate::sanitize::sanitize(&self.name);
-        let fail = |why: &str| {
-            Err(Error::configuration(format!(
-                "cannot attach {name:?}: {why}"
-            )))
-        };
+        let fail = |why: &str| Err(format!("cannot attach {name:?}: {why}"));
         let is_token = |part: &str| {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte);
             !part.is_empty() && part.bytes().all(is_plain)

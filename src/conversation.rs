@@ -29,8 +29,9 @@ use crate::protocol::request;
 use crate::reply::{Owner, Reply};
 use crate::session::{BASE_PATH_HINT, Scope, Session, watch_alone};
 
+pub(crate) use files::Attachments;
 pub(crate) use post::Posted;
-pub(crate) use web_search::WebSearcher;
+pub(crate) use web_search::{WEB_SEARCHER, WebSearcher};
 
 /// Longest wait for the end of a response whose reply is complete.
 const LONGEST_TAIL: Duration = Duration::from_secs(30);
@@ -110,6 +111,8 @@ pub struct Conversation {
     parent: NextParent,
     /// The last message, for a retry.
     last: Option<OutgoingMessage>,
+    /// Its files.
+    attachments: Option<Arc<Attachments>>,
     /// The server refused it, so that it is not part of the history.
     is_last_refused: bool,
     /// The id of the message that it was posted to follow, if there is a tree.
@@ -244,6 +247,7 @@ impl Conversation {
             preparation: Preparation::Resumed,
             parent: NextParent::Unknown,
             last: None,
+            attachments: None,
             is_last_refused: false,
             followed: None,
             unstored: None,
@@ -334,20 +338,20 @@ impl Conversation {
     }
 
     /// Sends a message in a conversation that is deleted with its reply.
-    pub(crate) fn into_reply(self, prompt: Prompt) -> Result<Reply<'static>> {
+    pub(crate) fn into_reply(mut self, prompt: Prompt) -> Result<Reply<'static>> {
         let searcher = prompt.web_search;
         let message = self.message(prompt)?;
         Reply::begin(Owner::Owned(Box::new(self)), message, searcher)
     }
 
-    fn message(&self, prompt: Prompt) -> Result<OutgoingMessage> {
+    fn message(&mut self, prompt: Prompt) -> Result<OutgoingMessage> {
         prompt.check()?;
         let mut parameters = self.session.options.parameters.clone();
         parameters.overlay(&prompt.parameters);
         let mut message = OutgoingMessage::new(prompt.text, parameters);
         message.web_search = prompt.web_search.is_some();
         message.title = prompt.title;
-        message.attachments = prompt.attachments.into();
+        self.attachments = prompt.attachments.map(Arc::new);
         message.tools = prompt.tools;
         message.has_own_parameters =
             self.session.options.has_own_parameters || !prompt.parameters.is_empty();

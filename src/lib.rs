@@ -208,6 +208,7 @@ mod error;
 mod exchange;
 mod http;
 mod ignored;
+mod linked;
 mod model;
 mod parameters;
 mod prompt;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::attachment::Attachment;
-use crate::conversation::WebSearcher;
+use crate::conversation::{Attachments, WEB_SEARCHER, WebSearcher};
 use crate::error::{Error, Result};
 use crate::parameters::Parameters;
 use crate::protocol::request::check_title;
@@ -33,7 +33,9 @@ pub struct Prompt {
     pub(crate) parameters: Parameters,
     pub(crate) web_search: Option<WebSearcher>,
     pub(crate) title: Option<String>,
-    pub(crate) attachments: Vec<Attachment>,
+    pub(crate) attachments: Option<Attachments>,
+    /// Why one of the attachments is invalid.
+    rejected: Option<String>,
     pub(crate) tools: Option<Vec<String>>,
 }
 
@@ -45,7 +47,8 @@ impl Prompt {
             parameters: Parameters::new(),
             web_search: None,
             title: None,
-            attachments: Vec::new(),
+            attachments: None,
+            rejected: None,
             tools: None,
         }
     }
@@ -65,7 +68,7 @@ impl Prompt {
     /// v0.9.5 the message asks for it. Later servers have none, which
     /// [`Reply::ignored`](crate::Reply::ignored) reports.
     pub fn web_search(mut self, web_search: bool) -> Self {
-        self.web_search = web_search.then_some(WebSearcher::new());
+        self.web_search = web_search.then_some(WEB_SEARCHER);
         self
     }
 
@@ -75,7 +78,9 @@ impl Prompt {
     /// dropped: on servers before chat-ui v0.7, an image for a model that takes none, a text on
     /// servers before v0.10, other types, and files of more than 10 MiB (2 MB before v0.9).
     pub fn attach(mut self, attachment: Attachment) -> Self {
-        self.attachments.push(attachment);
+        self.rejected = self.rejected.or_else(|| attachment.check().err());
+        let attachments = self.attachments.get_or_insert_with(Attachments::new);
+        attachments.push(attachment);
         self
     }
 
@@ -120,7 +125,9 @@ impl Prompt {
         if self.text.trim().is_empty() {
             return Err(Error::configuration("the prompt is blank"));
         }
-        self.attachments.iter().try_for_each(Attachment::check)?;
+        if let Some(why) = &self.rejected {
+            return Err(Error::configuration(why.as_str()));
+        }
         let title = self.title.as_deref().map(str::trim);
         title.map_or(Ok(()), check_title)?;
         self.parameters.check()

@@ -6,8 +6,9 @@ use super::Conversation;
 use crate::attachment::Attachment;
 use crate::error::{Error, Result};
 use crate::http::watchdog::Watch;
-use crate::protocol::dialect::{Dialect, Files, V0_7, V0_8};
-use crate::protocol::message::OutgoingMessage;
+use crate::linked::Linked;
+use crate::protocol::dialect::{Dialect, Files, MessageEncoding, V0_7, V0_8};
+use crate::protocol::files::EncodedFiles;
 use crate::sanitize::sanitize;
 
 /// What servers before v0.9 accept, in bytes.
@@ -17,32 +18,68 @@ const MAX_LARGE: usize = 10 << 20;
 /// What chat-ui accepts of a whole request, unless it is told otherwise.
 const MAX_BODY: usize = 15 << 20;
 
-impl Conversation {
-    /// Rejects files that the server would refuse or silently drop, before the message is sent.
-    pub(super) fn check_files(
-        &mut self,
-        message: &mut OutgoingMessage,
+/// The files of a prompt, and what checks and encodes them for the server.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Attachments {
+    files: Vec<Attachment>,
+    encoder: Linked<Encoder>,
+}
+
+type Encoder = fn(
+    &mut Conversation,
+    &[Attachment],
+    Option<&'static Dialect>,
+    &Arc<Watch>,
+) -> Result<EncodedFiles>;
+
+impl Attachments {
+    pub(crate) fn new() -> Self {
+        Attachments {
+            files: Vec::new(),
+            encoder: Linked(Conversation::encode_files),
+        }
+    }
+
+    pub(crate) fn push(&mut self, file: Attachment) {
+        self.files.push(file);
+    }
+
+    /// Encodes the files. `dialect` is `None` for a server that has no tree of messages, and
+    /// otherwise is not known yet.
+    pub(super) fn encode(
+        &self,
+        conversation: &mut Conversation,
         dialect: Option<&'static Dialect>,
         watch: &Arc<Watch>,
-    ) -> Result<()> {
-        if message.attachments.is_empty() || message.is_retry {
-            return Ok(());
-        }
+    ) -> Result<EncodedFiles> {
+        (self.encoder.0)(conversation, &self.files, dialect, watch)
+    }
+}
+
+impl Conversation {
+    /// Encodes files, unless the server would refuse or silently drop one of them.
+    fn encode_files(
+        &mut self,
+        files: &[Attachment],
+        dialect: Option<&'static Dialect>,
+        watch: &Arc<Watch>,
+    ) -> Result<EncodedFiles> {
         let mut dialect = dialect.unwrap_or(&V0_7);
+        let mut has_names = false;
         if *dialect == V0_8 {
             // v0.9.0 and v0.9.1 want more than the bytes, and have tools.
             let page = self.read_page(None, watch)?;
-            message.names_files = page.is_some_and(|page| page.has_tools);
+            has_names = page.is_some_and(|page| page.has_tools);
         }
         if dialect.files == Files::None {
-            return Err(reject(&message.attachments, "this server takes no files"));
+            return Err(reject(files, "this server takes no files"));
         }
-        self.check_model(message, watch)?;
+        self.check_model(files, watch)?;
         // The list of models may have told the version more exactly.
         dialect = self.session.dialect().unwrap_or(dialect);
-        let is_small = dialect.files == Files::SmallImages && !message.names_files;
+        let is_small = dialect.files == Files::SmallImages && !has_names;
         let limit = if is_small { MAX_SMALL } else { MAX_LARGE };
-        for file in message.attachments.iter() {
+        for file in files {
             let why = match file.mime.as_str() {
                 _ if file.bytes.len() > limit => "it is larger than this server accepts",
                 _ if file.is_image() => continue,
@@ -55,20 +92,21 @@ impl Conversation {
             };
             return Err(reject(std::slice::from_ref(file), why));
         }
-        let total: usize = message
-            .attachments
-            .iter()
-            .map(|file| file.bytes.len())
-            .sum();
+        let total: usize = files.iter().map(|file| file.bytes.len()).sum();
         if total.div_ceil(3) * 4 > MAX_BODY {
-            return Err(reject(&message.attachments, "together they are too large"));
+            return Err(reject(files, "together they are too large"));
         }
-        Ok(())
+        Ok(match dialect.message {
+            MessageEncoding::TreeForm => EncodedFiles::form(files),
+            MessageEncoding::Flat | MessageEncoding::TreeJson => {
+                EncodedFiles::json(files, has_names)
+            }
+        })
     }
 
     /// A model that takes no images is not told of them.
-    fn check_model(&mut self, message: &OutgoingMessage, watch: &Arc<Watch>) -> Result<()> {
-        let mut images = message.attachments.iter().filter(|file| file.is_image());
+    fn check_model(&mut self, files: &[Attachment], watch: &Arc<Watch>) -> Result<()> {
+        let mut images = files.iter().filter(|file| file.is_image());
         let Some(image) = images.next() else {
             return Ok(());
         };

@@ -14,7 +14,9 @@ use crate::http::response::{Response, Stream};
 use crate::http::watchdog::{self, Watch};
 use crate::http::{Body, Opened, Request};
 use crate::ignored::Ignored;
+use crate::linked::Linked;
 use crate::protocol::dialect::{Dialect, WebSearchRequest};
+use crate::protocol::files::EncodedFiles;
 use crate::protocol::message::{Author, EncodedMessage, OutgoingMessage, Parent};
 use crate::protocol::request;
 use crate::protocol::tokens::Tokens;
@@ -68,27 +70,31 @@ impl Conversation {
             parent = self.next_parent(watch)?;
         }
         let dialect = self.session.dialect();
-        self.check_files(message, dialect, watch)?;
-        parent = self.prepare(message, dialect, parent, watch)?;
-        let search = match searcher {
-            Some(searcher) => searcher.search(self, message, watch)?,
-            None => VecDeque::new(),
-        };
         if let Some(Parent { id, .. }) = &parent {
             // While that is still the last one, the message was not stored: nothing is replaced.
             message.is_retry &= self.followed.get_or_insert_with(|| id.clone()) != id;
         }
-        if self.is_last_refused && !message.attachments.is_empty() {
-            // A retry would use the files that the server has, which are none.
-            message.is_retry = false;
-        }
+        // A retry uses the files that the server has, which are none if it refused the message.
+        let replaces = message.is_retry && (!has_tree || message.replaces(parent.as_ref()));
+        let files = match self.attachments.clone() {
+            Some(files) if self.is_last_refused || !replaces => {
+                message.is_retry = false;
+                files.encode(self, dialect, watch)?
+            }
+            _ => EncodedFiles::None,
+        };
+        parent = self.prepare(message, dialect, parent, watch)?;
+        let search = match searcher {
+            Some(Linked(search)) => search(self, message, watch)?,
+            None => VecDeque::new(),
+        };
         // First, as a message that nobody waits for any more may be stored all the same.
         self.unstored = Some(Unstored {
             id: message.id.to_string(),
             response_id: message.response_id.to_string(),
             longest: ABANDONED_STORED_WITHIN,
         });
-        let stream = self.open_reply(message, dialect, parent.as_ref(), watch)?;
+        let stream = self.open_reply(message, dialect, parent.as_ref(), &files, watch)?;
         self.is_last_refused = false;
         // The next message follows the reply.
         self.parent = NextParent::Unknown;
@@ -129,12 +135,13 @@ impl Conversation {
         message: &OutgoingMessage,
         dialect: Option<&'static Dialect>,
         parent: Option<&Parent>,
+        files: &EncodedFiles,
         watch: &Arc<Watch>,
     ) -> Result<Stream> {
         let mut has_accepted_terms = false;
         loop {
             let wants_details = self.session.wants_details();
-            let body = match message.encode(dialect, parent, wants_details) {
+            let body = match message.encode(dialect, parent, wants_details, files) {
                 EncodedMessage::Json(json) => Body::json(json),
                 EncodedMessage::Form(form) => Body::form(form),
                 EncodedMessage::Multipart { boundary, bytes } => Body::multipart(&boundary, bytes),

@@ -1,60 +1,26 @@
 //! The web search that is a request of its own, before the message.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 
 use super::Conversation;
 use crate::error::{Error, Result, Step};
 use crate::http::watchdog::Watch;
 use crate::http::{Opened, Request};
+use crate::linked::Linked;
 use crate::protocol::dialect::{Dialect, WebSearchRequest};
 use crate::protocol::encoding::percent_encode;
 use crate::protocol::message::OutgoingMessage;
 use crate::protocol::request::JsonObject;
 use crate::protocol::search::SearchReader;
 
-/// Searches the web for a prompt that asks for it.
-///
-/// A pointer to the function, made where a prompt asks for a search: programs that never do are
-/// 15 kB smaller without its code.
-#[derive(Clone, Copy)]
-pub(crate) struct WebSearcher {
-    search: SearchBefore,
-}
+/// Searches the web for a prompt that asks for it, and returns the progress of the search, as events
+/// in JSON.
+pub(crate) type WebSearcher =
+    Linked<fn(&mut Conversation, &mut OutgoingMessage, &Arc<Watch>) -> Result<VecDeque<String>>>;
 
-type SearchBefore =
-    fn(&mut Conversation, &mut OutgoingMessage, &Arc<Watch>) -> Result<VecDeque<String>>;
-
-impl WebSearcher {
-    pub(crate) fn new() -> Self {
-        WebSearcher {
-            search: Conversation::search_before,
-        }
-    }
-
-    /// Returns the progress of the search, as events in JSON.
-    pub(super) fn search(
-        self,
-        conversation: &mut Conversation,
-        message: &mut OutgoingMessage,
-        watch: &Arc<Watch>,
-    ) -> Result<VecDeque<String>> {
-        (self.search)(conversation, message, watch)
-    }
-}
-
-impl PartialEq for WebSearcher {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl fmt::Debug for WebSearcher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WebSearcher")
-    }
-}
+/// What a prompt that asks for a web search holds.
+pub(crate) const WEB_SEARCHER: WebSearcher = Linked(Conversation::search_before);
 
 impl Conversation {
     /// Requests the web search that comes before the message, where it is a request of its own,

@@ -1,14 +1,12 @@
 //! A message to the server, encoded as its dialect wants it.
 
-use std::sync::Arc;
-
 use uuid::Uuid;
 
 use super::dialect::{Dialect, MessageEncoding, WebSearchRequest};
-use super::encoding::{base64, percent_encode};
+use super::encoding::percent_encode;
+use super::files::EncodedFiles;
 use super::json::Json;
-use super::request::{JsonObject, quoted};
-use crate::attachment::Attachment;
+use super::request::{JsonObject, list, quoted};
 use crate::parameters::Parameters;
 
 /// One message, for its first try and for others.
@@ -32,9 +30,6 @@ pub(crate) struct OutgoingMessage {
     pub(crate) generation_id: Uuid,
     /// The title of the conversation, if this is its first message.
     pub(crate) title: Option<String>,
-    pub(crate) attachments: Arc<[Attachment]>,
-    /// Whether files within JSON are objects with a name, as v0.9.0 and v0.9.1 want them.
-    pub(crate) names_files: bool,
     /// The tool servers to be used; `None` for all.
     pub(crate) tools: Option<Vec<String>>,
 }
@@ -64,8 +59,6 @@ impl OutgoingMessage {
             web_search_id: String::new(),
             generation_id: Uuid::new_v4(),
             title: None,
-            attachments: Arc::default(),
-            names_files: false,
             tools: None,
         }
     }
@@ -84,34 +77,38 @@ impl OutgoingMessage {
         dialect: Option<&Dialect>,
         parent: Option<&Parent>,
         wants_details: bool,
+        files: &EncodedFiles,
     ) -> EncodedMessage {
+        let list = match files {
+            EncodedFiles::Json(list) => list,
+            EncodedFiles::None | EncodedFiles::Form(_) => "[]",
+        };
         match dialect.map(|dialect| dialect.message) {
             None | Some(MessageEncoding::Flat) => {
-                EncodedMessage::Json(self.flat(dialect, wants_details))
+                EncodedMessage::Json(self.flat(dialect, wants_details, list))
             }
-            Some(MessageEncoding::TreeJson) => EncodedMessage::Json(self.tree(dialect, parent)),
+            Some(MessageEncoding::TreeJson) => {
+                EncodedMessage::Json(self.tree(dialect, parent, list))
+            }
             Some(MessageEncoding::TreeForm) => {
-                let data = self.tree(dialect, parent);
-                // A retry uses the files that the server has.
-                if self.attachments.is_empty() || self.replaces(parent) {
-                    return EncodedMessage::Form(format!("data={}", percent_encode(&data)));
+                let data = self.tree(dialect, parent, list);
+                match files {
+                    EncodedFiles::Form(parts) => parts.with_message(&data),
+                    _ => EncodedMessage::Form(format!("data={}", percent_encode(&data))),
                 }
-                let boundary = format!("h2ogpt-{}", Uuid::new_v4().simple());
-                let bytes = multipart(&boundary, &data, &self.attachments);
-                EncodedMessage::Multipart { boundary, bytes }
             }
         }
     }
 
     /// Whether the message replaces one that the server has.
-    fn replaces(&self, parent: Option<&Parent>) -> bool {
+    pub(crate) fn replaces(&self, parent: Option<&Parent>) -> bool {
         let author = parent.map(|parent| parent.author);
         self.is_retry && matches!(author, Some(Author::User | Author::Assistant))
     }
 
     /// For servers without a tree: those up to v0.6 read `parameters` and `options`, v0.7 the
     /// members beside them.
-    fn flat(&self, dialect: Option<&Dialect>, wants_details: bool) -> String {
+    fn flat(&self, dialect: Option<&Dialect>, wants_details: bool, files: &str) -> String {
         let mut parameters = JsonObject::new();
         for (name, json) in self.parameters.iter() {
             parameters = parameters.raw(name, json);
@@ -139,33 +136,13 @@ impl OutgoingMessage {
             .string("response_id", &response_id)
             .bool("is_retry", self.is_retry)
             .bool("web_search", self.web_search && !self.is_retry)
-            .raw("files", &self.files(dialect, self.is_retry))
+            .raw("files", files)
             .end()
-    }
-
-    /// The files within the JSON of a message: `[]` where they are parts of a form.
-    fn files(&self, dialect: Option<&Dialect>, is_retry: bool) -> String {
-        let encoding = dialect.map(|dialect| dialect.message);
-        if is_retry || encoding == Some(MessageEncoding::TreeForm) {
-            return list(std::iter::empty());
-        }
-        list(self.attachments.iter().map(|file| {
-            let value = quoted(&base64(&file.bytes));
-            if !self.names_files {
-                return value;
-            }
-            JsonObject::new()
-                .string("type", "base64")
-                .string("name", &file.name)
-                .raw("value", &value)
-                .string("mime", &file.mime)
-                .end()
-        }))
     }
 
     /// For servers with a tree, where `id` is that of the parent. In a retry it is that of the
     /// message to be replaced, and a reply is replaced without repeating the prompt.
-    fn tree(&self, dialect: Option<&Dialect>, parent: Option<&Parent>) -> String {
+    fn tree(&self, dialect: Option<&Dialect>, parent: Option<&Parent>, files: &str) -> String {
         let author = parent.map(|parent| parent.author);
         let is_retry = self.replaces(parent);
         let mut object = JsonObject::new();
@@ -176,7 +153,7 @@ impl OutgoingMessage {
             .bool("is_retry", is_retry)
             .bool("is_continue", false)
             .bool("web_search", self.web_search && !is_retry)
-            .raw("files", &self.files(dialect, is_retry));
+            .raw("files", files);
         if dialect.is_some_and(|dialect| dialect.keeps_generating) {
             object = object.string("generationId", &self.generation_id.to_string());
             if let Some(names) = &self.tools {
@@ -193,34 +170,6 @@ impl OutgoingMessage {
         }
         object.end()
     }
-}
-
-/// A JSON list of what is JSON already.
-fn list(items: impl Iterator<Item = String>) -> String {
-    let items: Vec<String> = items.collect();
-    format!("[{}]", items.join(","))
-}
-
-/// The form of RFC 7578 with the message in its field `data`, and each file in base64, as its name
-/// says.
-fn multipart(boundary: &str, data: &str, attachments: &[Attachment]) -> Vec<u8> {
-    let mut form =
-        format!("--{boundary}\r\nContent-Disposition: form-data; name=\"data\"\r\n\r\n{data}\r\n");
-    for Attachment { name, mime, bytes } in attachments {
-        let name = name
-            .replace('"', "%22")
-            .replace('\r', "%0D")
-            .replace('\n', "%0A");
-        let head = format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"files\"; \
-             filename=\"base64;{name}\"\r\nContent-Type: {mime}\r\n\r\n"
-        );
-        form.push_str(&head);
-        form.push_str(&base64(bytes));
-        form.push_str("\r\n");
-    }
-    form.push_str(&format!("--{boundary}--\r\n"));
-    form.into_bytes()
 }
 
 /// The message of a tree that another one follows.
@@ -274,7 +223,7 @@ mod tests {
         dialect: Option<&Dialect>,
         parent: Option<&Parent>,
     ) -> Value {
-        match message.encode(dialect, parent, true) {
+        match message.encode(dialect, parent, true, &EncodedFiles::None) {
             EncodedMessage::Json(json) => serde_json::from_str(&json).unwrap(),
             other => panic!("{other:?}"),
         }

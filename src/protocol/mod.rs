@@ -138,6 +138,7 @@ pub(crate) mod dialect;
 pub(crate) mod encoding;
 pub(crate) mod error_body;
 pub(crate) mod event;
+pub(crate) mod files;
 mod final_text;
 pub(crate) mod finish_reason;
 mod generation_log;
