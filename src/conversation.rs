@@ -291,10 +291,8 @@ impl Conversation {
     /// [`Error::Network`], [`Error::Timeout`], [`Error::Cancelled`]. What goes wrong later comes
     /// out of the reply.
     pub fn send(&mut self, prompt: impl Into<Prompt>) -> Result<Reply<'_>> {
-        let prompt = prompt.into();
-        let searcher = prompt.web_search;
-        let message = self.message(prompt)?;
-        Reply::begin(Owner::Borrowed(self), message, searcher)
+        let searcher = self.take_prompt(prompt.into())?;
+        Reply::begin(Owner::Borrowed(self), searcher)
     }
 
     /// Asks for another reply to the last message, in place of the one in the history; with the
@@ -307,11 +305,11 @@ impl Conversation {
     ///
     /// [`Error::Configuration`] if nothing was sent in this conversation yet, and those of `send`.
     pub fn retry(&mut self) -> Result<Reply<'_>> {
-        let last = self.last.clone();
-        let mut message =
-            last.ok_or_else(|| Error::configuration("there is no message to retry"))?;
-        message.retry();
-        Reply::begin(Owner::Borrowed(self), message, None)
+        let Some(last) = &mut self.last else {
+            return Err(Error::configuration("there is no message to retry"));
+        };
+        last.retry();
+        Reply::begin(Owner::Borrowed(self), None)
     }
 
     /// Reads the reply that is being generated, or has just been: that of another process, or one
@@ -339,12 +337,12 @@ impl Conversation {
 
     /// Sends a message in a conversation that is deleted with its reply.
     pub(crate) fn into_reply(mut self, prompt: Prompt) -> Result<Reply<'static>> {
-        let searcher = prompt.web_search;
-        let message = self.message(prompt)?;
-        Reply::begin(Owner::Owned(Box::new(self)), message, searcher)
+        let searcher = self.take_prompt(prompt)?;
+        Reply::begin(Owner::Owned(Box::new(self)), searcher)
     }
 
-    fn message(&mut self, prompt: Prompt) -> Result<OutgoingMessage> {
+    /// Makes the prompt the last message.
+    fn take_prompt(&mut self, prompt: Prompt) -> Result<Option<WebSearcher>> {
         prompt.check()?;
         let mut parameters = self.session.options.parameters.clone();
         parameters.overlay(&prompt.parameters);
@@ -355,7 +353,9 @@ impl Conversation {
         message.tools = prompt.tools;
         message.has_own_parameters =
             self.session.options.has_own_parameters || !prompt.parameters.is_empty();
-        Ok(message)
+        self.last = Some(message);
+        self.followed = None;
+        Ok(prompt.web_search)
     }
 
     /// Deletes the conversation, and returns any error; the conversation may then remain on the
@@ -382,10 +382,11 @@ impl Conversation {
         self.id.take().unwrap_or_default()
     }
 
-    /// Whether a failed model looks like a reply that repeats the prompt.
-    pub(crate) fn fails_by_repeating(&self) -> bool {
-        let dialect = self.session.dialect();
-        dialect.is_some_and(|dialect| dialect.fails_by_repeating)
+    /// Whether this reply repeats the prompt where that is what a failed model looks like.
+    pub(crate) fn fails_by_repeating(&self, reply: &str) -> bool {
+        let fails = |dialect: &Dialect| dialect.fails_by_repeating;
+        let repeats = |last: &OutgoingMessage| last.inputs.trim() == reply.trim();
+        self.session.dialect().is_some_and(fails) && self.last.as_ref().is_some_and(repeats)
     }
 
     /// Whether a stop that was sent for one reply may end the next one.

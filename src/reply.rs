@@ -16,10 +16,8 @@ use crate::http::Opened;
 use crate::http::response::Stream;
 use crate::http::watchdog::{Cause, Watch};
 use crate::ignored::Ignored;
-use crate::parameters::Parameters;
 use crate::protocol::event::{Event, StreamItem};
 use crate::protocol::finish_reason::FinishReason;
-use crate::protocol::message::OutgoingMessage;
 use crate::protocol::tokens::{Tokens, next_token};
 use pick_up::PickUps;
 
@@ -46,7 +44,6 @@ pub struct Reply<'c> {
     /// search, and an event that came after a token that was ready.
     queued: VecDeque<String>,
     ignored: Vec<Ignored>,
-    message: Box<OutgoingMessage>,
     has_yielded: bool,
     /// Whether it was asked for again, as a stop for another reply had hit it.
     is_second: bool,
@@ -86,17 +83,17 @@ impl Owner<'_> {
 }
 
 impl<'c> Reply<'c> {
-    /// Sends the message.
+    /// Sends the conversation's last message.
     pub(crate) fn begin(
         mut conversation: Owner<'c>,
-        mut message: OutgoingMessage,
         searcher: Option<WebSearcher>,
     ) -> Result<Self> {
-        let posted = conversation.get().post(&mut message, searcher);
+        let posted = conversation.get().post(searcher);
         let posted = posted.inspect_err(|_| conversation.get().stop_abandoned_reply())?;
         let Posted {
             watch,
             tokens,
+            generation_id,
             search,
             ignored,
         } = posted;
@@ -104,8 +101,7 @@ impl<'c> Reply<'c> {
             state: State::Reading(Box::new(tokens)),
             queued: search,
             ignored,
-            generation_id: Some(message.generation_id),
-            message: Box::new(message),
+            generation_id: Some(generation_id),
             has_yielded: false,
             is_second: false,
             pick_ups: PickUps::default(),
@@ -137,7 +133,6 @@ impl<'c> Reply<'c> {
             queued: VecDeque::new(),
             ignored: Vec::new(),
             generation_id: None,
-            message: Box::new(OutgoingMessage::new(String::new(), Parameters::new())),
             has_yielded: false,
             is_second: true,
             pick_ups: PickUps::default(),
@@ -323,8 +318,7 @@ impl<'c> Reply<'c> {
         };
         tokens.is_complete()
             && (is_first || tokens.replaced().is_some())
-            && tokens.text().trim() == self.message.inputs.trim()
-            && self.conversation.get().fails_by_repeating()
+            && self.conversation.get().fails_by_repeating(tokens.text())
     }
 
     /// Whether the server has ended the reply although nobody here stopped it, before anything of
@@ -342,9 +336,8 @@ impl<'c> Reply<'c> {
     fn ask_again(&mut self) -> Result<()> {
         self.is_second = true;
         self.end_complete();
-        self.message.retry();
-        let posted = self.conversation.get().post(&mut self.message, None)?;
-        self.generation_id = Some(self.message.generation_id);
+        let posted = self.conversation.get().post_again()?;
+        self.generation_id = Some(posted.generation_id);
         self.watch = posted.watch;
         self.state = State::Reading(Box::new(posted.tokens));
         Ok(())

@@ -8,6 +8,8 @@ use super::{
     ABANDONED_STORED_WITHIN, BROKEN_STORED_WITHIN, Conversation, LONGEST_TAIL, NextParent,
     Preparation, Unstored, WebSearcher,
 };
+use uuid::Uuid;
+
 use crate::error::{Error, Result, Step};
 use crate::http::exchange::no_thread;
 use crate::http::response::{Response, Stream};
@@ -28,27 +30,31 @@ const STOP_LINGERS: Duration = Duration::from_millis(300);
 pub(crate) struct Posted {
     pub(crate) watch: Arc<Watch>,
     pub(crate) tokens: Tokens<Stream>,
+    /// The id of the server's log of the reply.
+    pub(crate) generation_id: Uuid,
     /// The progress of the web search that came before, as events in JSON.
     pub(crate) search: VecDeque<String>,
     pub(crate) ignored: Vec<Ignored>,
 }
 
 impl Conversation {
-    /// Sends the message, and returns when the server has accepted it.
-    pub(crate) fn post(
-        &mut self,
-        message: &mut OutgoingMessage,
-        searcher: Option<WebSearcher>,
-    ) -> Result<Posted> {
-        // First, so that it is this message that is tried again, wherever it fails.
-        self.last = Some(message.clone());
-        if !message.is_retry {
-            self.followed = None;
-        }
+    /// Sends the last message, and returns when the server has accepted it.
+    pub(crate) fn post(&mut self, searcher: Option<WebSearcher>) -> Result<Posted> {
         let watch = self.scope.watch_reply(&self.session.http);
-        let posted = self.post_watched(message, searcher, &watch);
-        self.last = Some(message.clone());
+        let Some(mut message) = self.last.take() else {
+            return Err(Error::configuration("there is no message to send"));
+        };
+        let posted = self.post_watched(&mut message, searcher, &watch);
+        self.last = Some(message);
         posted.inspect_err(|error| self.message_failed(error))
+    }
+
+    /// Asks for another reply to the last message.
+    pub(crate) fn post_again(&mut self) -> Result<Posted> {
+        if let Some(last) = &mut self.last {
+            last.retry();
+        }
+        self.post(None)
     }
 
     fn post_watched(
@@ -109,6 +115,7 @@ impl Conversation {
         };
         Ok(Posted {
             watch: Arc::clone(watch),
+            generation_id: message.generation_id,
             tokens: Tokens::new(stream).max_reply(self.session.options.max_reply),
             search,
             ignored: self.ignored(message, dialect),
