@@ -10,7 +10,7 @@ use ureq::http::{HeaderValue, Uri, header};
 use ureq::{Agent, Timeout, http};
 
 use super::setup::is_untrusted;
-use super::watchdog::Watch;
+use super::watchdog::{Limits, Watch, Watching};
 use super::worker::{Received, Unanswered, Wanted, run, run_apart};
 use super::{Connection, Http, Request, Undo, date, lock, retries};
 use crate::error::{Error, Result, Step, TimeLimit};
@@ -107,16 +107,15 @@ impl Connection {
         let fail = |error| self.failed(step, TimeLimit::Token, error);
         let sent = self.http.request(request);
         let sent = sent.map_err(|error| fail(error.into()))?;
-        let (sent, undo) = match request.undo {
+        let undo = match request.undo {
             Some(undo) => {
+                let bound = self.bound_in_background(agent);
+                let bound = bound.map_err(|error| no_thread(step, &error))?;
                 let http = Arc::clone(&self.http);
-                let longest = http.timeouts.token + http.timeouts.delete;
-                let undo = move |agent: &Agent, received: &Received| {
-                    http.undo(undo, agent, received);
-                };
-                (limited(agent, sent, longest), Some(Box::new(undo) as _))
+                let undo = move |received: &Received| http.undo(undo, &bound, received);
+                Some(Box::new(undo) as _)
             }
-            None => (sent, None),
+            None => None,
         };
         match run_apart(agent, sent, step, wanted, watch, undo) {
             Ok(received) => Ok(received),
@@ -130,12 +129,23 @@ impl Connection {
             Err(Unanswered::NoThread(_)) if step == Step::Delete => {
                 let sent = self.http.request(request);
                 let sent = sent.map_err(|error| fail(error.into()))?;
-                let limited = limited(agent, sent, watch.time_left());
-                let received = run(agent, limited, step, wanted, &AtomicBool::new(false));
+                let agent = self.http.agents.bounded_agent();
+                let received = run(&agent, sent, step, wanted, &AtomicBool::new(false));
                 received.map_err(|error| self.failed(step, TimeLimit::Delete, error))
             }
             Err(Unanswered::NoThread(error)) => Err(no_thread(step, &error)),
         }
+    }
+
+    /// Bounds a request that goes on when nobody waits for it any more, and what undoes it.
+    fn bound_in_background(&self, agent: &Agent) -> io::Result<Watching> {
+        let longest = self.http.timeouts.token + self.http.timeouts.delete;
+        let watch = Arc::new(Watch::new(Limits {
+            wait: (longest, TimeLimit::Delete),
+            deadline: Some((Instant::now() + longest, TimeLimit::Delete)),
+        }));
+        let _ = watch.attach(agent);
+        Watching::begin(watch)
     }
 
     /// What a failure of ureq means. `limit` is the one that bounds what ureq bounds, other than
@@ -215,7 +225,7 @@ impl Http {
     }
 
     /// Deletes what a request has created whose response nobody waited for.
-    fn undo(&self, undo: Undo, agent: &Agent, created: &Received) {
+    fn undo(&self, undo: Undo, bound: &Watching, created: &Received) {
         self.store_cookies(created);
         let body = String::from_utf8_lossy(&created.body);
         let path = undo(&body).filter(|_| created.head.status.is_success());
@@ -223,18 +233,14 @@ impl Http {
             return;
         };
         let request = Request::delete(Step::Delete, &path);
-        let Ok(sent) = self.request(&request) else {
+        // A connection of its own, as the server may have closed that of the creation.
+        let agent = self.agents.new_agent();
+        let (Ok(sent), Ok(())) = (self.request(&request), bound.attach(&agent)) else {
             return;
         };
         let started = Instant::now();
-        let sent = limited(agent, sent, self.timeouts.delete);
-        let deleted = run(
-            agent,
-            sent,
-            Step::Delete,
-            Wanted::Whole,
-            &AtomicBool::new(false),
-        );
+        let is_refused = AtomicBool::new(false);
+        let deleted = run(&agent, sent, Step::Delete, Wanted::Whole, &is_refused);
         let deleted = deleted.map_err(|error| Error::network(Step::Delete, error));
         self.observe(&request, started.elapsed(), &deleted);
     }
@@ -244,23 +250,4 @@ impl Http {
 pub(crate) fn no_thread(step: Step, error: &io::Error) -> Error {
     let cause = format!("no thread could be started: {error}");
     Error::network(step, io::Error::new(error.kind(), cause))
-}
-
-/// Bounds a request that nobody waits for on another thread.
-///
-/// Not by a limit on all of it: ureq would look up the name on another thread, and panic if there
-/// is none.
-fn limited(
-    agent: &Agent,
-    request: http::Request<Vec<u8>>,
-    longest: Duration,
-) -> http::Request<Vec<u8>> {
-    let longest = Some(longest);
-    let configured = agent.configure_request(request);
-    configured
-        .timeout_connect(longest)
-        .timeout_send_request(longest)
-        .timeout_recv_response(longest)
-        .timeout_recv_body(longest)
-        .build()
 }

@@ -24,9 +24,10 @@ pub(crate) struct Setup<'a> {
 }
 
 impl Setup<'_> {
-    fn config(&self, roots: Option<RootCerts>) -> Config {
-        // Connecting is all that ureq bounds. The rest is up to the watchdog and to whoever waits
-        // for a response, who can be cancelled, and who notice if the process was suspended.
+    /// Connecting is all that ureq bounds by itself. The rest is up to the watchdog and to whoever
+    /// waits for a response, who can be cancelled, and who notice if the process was suspended.
+    /// With a `bound`, ureq bounds each step of a request.
+    fn config(&self, roots: Option<RootCerts>, bound: Option<Duration>) -> Config {
         let config = Config::builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -38,7 +39,10 @@ impl Setup<'_> {
             // With more than that, a full buffer would look like the end of the connection.
             .max_response_header_size(BUFFER_SIZE - 1)
             .max_idle_age(MAX_IDLE_AGE)
-            .timeout_connect(Some(self.timeouts.connect));
+            .timeout_connect(Some(bound.unwrap_or(self.timeouts.connect)))
+            .timeout_send_request(bound)
+            .timeout_recv_response(bound)
+            .timeout_recv_body(bound);
         let config = match &self.proxy {
             ProxySetting::Environment => config,
             ProxySetting::Direct => config.proxy(None),
@@ -53,6 +57,8 @@ impl Setup<'_> {
 pub(crate) struct Agents {
     first: Config,
     second: Option<Config>,
+    /// Like the first, for a DELETE without any other thread.
+    bounded: Config,
     /// Which of them the server is verified by, once a connection was made. It stays with that.
     settled: OnceLock<Roots>,
 }
@@ -65,9 +71,11 @@ enum Roots {
 
 impl Agents {
     pub(crate) fn new(setup: &Setup<'_>, roots: Option<RootCerts>) -> Self {
-        let second = roots.is_some().then(|| setup.config(None));
+        let delete = Some(setup.timeouts.delete);
+        let second = roots.is_some().then(|| setup.config(None, None));
         Agents {
-            first: setup.config(roots),
+            bounded: setup.config(roots.clone(), delete),
+            first: setup.config(roots, None),
             second,
             settled: OnceLock::new(),
         }
@@ -78,6 +86,11 @@ impl Agents {
             (Some(second), Some(Roots::Second)) => second.new_agent(),
             _ => self.first.new_agent(),
         }
+    }
+
+    /// One that needs no watchdog.
+    pub(crate) fn bounded_agent(&self) -> Agent {
+        self.bounded.new_agent()
     }
 
     /// One that trusts the other root certificates, if it is not settled yet which ones to trust.

@@ -64,6 +64,7 @@ mod without {
     use crate::error::{Error, Result};
 
     /// There are none.
+    #[derive(Clone)]
     pub(crate) enum RootCerts {}
 
     pub(crate) fn configure(

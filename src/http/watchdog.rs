@@ -275,6 +275,27 @@ pub(crate) fn watch(watch: &Arc<Watch>) -> io::Result<()> {
     Ok(())
 }
 
+/// The limits of an operation are enforced until this is dropped.
+pub(crate) struct Watching(Arc<Watch>);
+
+impl Watching {
+    pub(crate) fn begin(operation: Arc<Watch>) -> io::Result<Self> {
+        watch(&operation)?;
+        Ok(Watching(operation))
+    }
+
+    /// From now on, the limits end what `agent` does.
+    pub(crate) fn attach(&self, agent: &Agent) -> Result<(), Cause> {
+        self.0.attach(agent)
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        unwatch(&self.0);
+    }
+}
+
 /// Stops enforcing the limits of a reply.
 pub(crate) fn unwatch(watch: &Arc<Watch>) {
     let mut watchdog = watchdog();

@@ -75,7 +75,7 @@ pub(super) fn run_apart(
     step: Step,
     wanted: Wanted,
     watch: &Arc<Watch>,
-    undo: Option<Box<dyn FnOnce(&Agent, &Received) + Send>>,
+    undo: Option<Box<dyn FnOnce(&Received) + Send>>,
 ) -> Result<Box<Received>, Unanswered> {
     let agent = agent.clone();
     let exchange = Arc::new(Exchange {
@@ -88,7 +88,7 @@ pub(super) fn run_apart(
         let outcome = run(&agent, request, step, wanted, &running.0.is_refused);
         let unwanted = running.fill(outcome);
         if let (Some(Ok(received)), Some(undo)) = (unwanted, undo) {
-            undo(&agent, &received);
+            undo(&received);
         }
     };
     spawn("h2ogpt-request", 1 << 20, Box::new(work)).map_err(Unanswered::NoThread)?;
