@@ -63,6 +63,7 @@ impl Decoder {
         Decoder::after(String::new())
     }
 
+    /// A reply that begins with `text`.
     fn after(text: String) -> Self {
         Decoder {
             text: ReplyText::new(text),
@@ -88,14 +89,19 @@ impl Decoder {
         }
     }
 
-    /// Goes on with the rest of the log, after its response was cut.
+    /// Goes on with the log of the reply, or with its rest after its response was cut.
     pub(super) fn reconnect(&mut self) {
         self.open.clear();
         if self.state == State::Failed {
             self.state = State::Streaming;
         }
-        if let Some(log) = &mut self.log {
-            log.reconnect();
+        match &mut self.log {
+            Some(log) => log.reconnect(),
+            None => {
+                self.log = Some(GenerationLog::new(self.text.as_str().len()));
+                self.state = State::Streaming;
+                self.joiner = SurrogateJoiner::default();
+            }
         }
     }
 
@@ -111,9 +117,7 @@ impl Decoder {
     pub(super) fn complete_with(&mut self, text: String) {
         let received = self.text.as_str().len();
         self.rest = text.get(received..).map(str::to_owned);
-        let max_length = self.text.max_length();
-        self.text = ReplyText::new(text);
-        self.text.set_max_length(max_length);
+        self.text.complete_with(text);
         self.state = State::Complete;
     }
 

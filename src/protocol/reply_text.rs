@@ -28,10 +28,6 @@ impl ReplyText {
         }
     }
 
-    pub(super) fn max_length(&self) -> usize {
-        self.max_length
-    }
-
     pub(super) fn set_max_length(&mut self, bytes: usize) {
         self.max_length = bytes;
     }
@@ -61,6 +57,11 @@ impl ReplyText {
         self.check_length(self.text.len() + token.len())?;
         self.text.push_str(token);
         Ok(())
+    }
+
+    /// Replaces the text by one that begins with it.
+    pub(super) fn complete_with(&mut self, text: String) {
+        self.text = text;
     }
 
     /// Whether the model has used tools.

@@ -141,26 +141,15 @@ impl<R: BufRead> Tokens<R> {
         }
     }
 
-    /// Goes on with the server's log of the same reply, from its beginning.
-    pub(crate) fn resume(self, reader: R) -> Self {
-        let max_reply = self.decoder.text().max_length();
-        let text = self.decoder.into_text().into_string();
-        Tokens::resumed(reader, text).max_reply(max_reply)
-    }
-
-    /// Goes on with another response of the server's log, also after an error.
-    pub(crate) fn reconnect(mut self, reader: R) -> Self {
+    /// Goes on with a response of the server's log of the same reply, also after an error.
+    pub(crate) fn reconnect(&mut self, reader: R) {
+        self.lines = Lines::new(reader);
         self.decoder.reconnect();
-        Tokens {
-            lines: Lines::new(reader),
-            decoder: self.decoder,
-        }
     }
 
     /// Goes on with the final text, which begins with what was received, without reading.
-    pub(crate) fn complete_with(mut self, text: String) -> Self {
+    pub(crate) fn complete_with(&mut self, text: String) {
         self.decoder.complete_with(text);
-        self
     }
 
     /// The next token or other event; `None` when the reply is complete, and after an error.

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Ended, Reply, State};
+use super::{Reply, State};
 use crate::error::{Error, Result, Step};
 use crate::http::Opened;
 use crate::protocol::event::StreamItem;
-use crate::protocol::tokens::Tokens;
 
 /// How often a reply is picked up without any progress, and the pause before the second time.
 const MAX_FRUITLESS: u32 = 3;
@@ -35,7 +34,7 @@ impl Reply<'_> {
 
     /// Goes on after `error`, which is returned if that is of no use.
     pub(super) fn pick_up(&mut self, error: Error) -> Result<()> {
-        let State::Reading(tokens) = &self.state else {
+        let State::Reading(tokens) = &mut self.state else {
             return Err(error);
         };
         let progress = (tokens.text().len(), tokens.last_event_id());
@@ -55,7 +54,7 @@ impl Reply<'_> {
         if tries > 1
             && let Err(cause) = self.watch.sleep(PAUSE * tries)
         {
-            return Err(cause.error(Step::Reattach).with_partial(self.text()));
+            return Err(cause.error(Step::Reattach).with_partial(tokens.text()));
         }
         let conversation = self.conversation.get();
         if !conversation.may_have_log() {
@@ -63,13 +62,7 @@ impl Reply<'_> {
         }
         match conversation.open_log(self.generation_id, last, &self.watch) {
             Ok(Opened::Stream(stream)) => {
-                self.read_on(|tokens| {
-                    if tokens.is_log() {
-                        tokens.reconnect(stream)
-                    } else {
-                        tokens.resume(stream)
-                    }
-                });
+                tokens.reconnect(stream);
                 Ok(())
             }
             // Before v0.10 there is no log.
@@ -78,7 +71,7 @@ impl Reply<'_> {
             }
             Ok(Opened::Refused(_)) => Err(error),
             Err(ended @ (Error::Cancelled { .. } | Error::Timeout { .. })) => {
-                Err(ended.with_partial(self.text()))
+                Err(ended.with_partial(tokens.text()))
             }
             // Not reached: perhaps the next time.
             Err(_) => self.pick_up(error),
@@ -86,28 +79,17 @@ impl Reply<'_> {
     }
 
     fn take_from_history(&mut self, error: Error) -> Result<()> {
-        let conversation = self.conversation.get();
-        match conversation.wait_for_stored_reply(&self.watch) {
-            Ok(Some(text)) if text.starts_with(self.text()) => {
-                self.read_on(|tokens| tokens.complete_with(text));
+        let stored = self.conversation.get().wait_for_stored_reply(&self.watch);
+        match (stored, &mut self.state) {
+            (Ok(Some(text)), State::Reading(tokens)) if text.starts_with(tokens.text()) => {
+                tokens.complete_with(text);
                 Ok(())
             }
-            Err(ended @ (Error::Cancelled { .. } | Error::Timeout { .. })) => {
+            (Err(ended @ (Error::Cancelled { .. } | Error::Timeout { .. })), _) => {
                 Err(ended.with_partial(self.text()))
             }
             _ => Err(error),
         }
-    }
-
-    fn read_on(&mut self, change: impl FnOnce(Tokens<super::Stream>) -> Tokens<super::Stream>) {
-        let nothing = State::Ended(Ended {
-            text: String::new(),
-            finish_reason: None,
-        });
-        self.state = match std::mem::replace(&mut self.state, nothing) {
-            State::Reading(tokens) => State::Reading(Box::new(change(*tokens))),
-            other => other,
-        };
     }
 
     /// The next item, over another connection if the one in use breaks.

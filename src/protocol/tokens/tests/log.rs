@@ -118,7 +118,7 @@ fn a_log_that_is_cut_goes_on_after_its_last_id() {
             None => whole.as_str(),
             Some(id) => &whole[whole.find(&format!("id: {}", id + 1)).unwrap()..],
         };
-        let mut tokens = tokens.reconnect(rest.as_bytes());
+        tokens.reconnect(rest.as_bytes());
         text.extend(tokens.by_ref().map(std::result::Result::unwrap));
         assert_eq!(text, "Hello", "cut at {cut}");
         assert!(tokens.is_complete());
