@@ -207,9 +207,12 @@ impl Conversation {
         let created = response
             .json()
             .ok_or_else(|| response.unexpected(expected))?;
-        let id = created_id(created).ok_or_else(|| response.unexpected(expected))?;
-        let conversation = Self::new(session, scope, connection, id);
-        let mut conversation = conversation.map_err(|_| response.unexpected(expected))?;
+        let id = created_id(created);
+        let path = id.as_deref().and_then(|id| conversation_path(id).ok());
+        let (Some(id), Some(path)) = (id, path) else {
+            return Err(response.unexpected(expected));
+        };
+        let mut conversation = Self::new(session, scope, connection, id, path);
         conversation.preparation = Preparation::Pending {
             has_settings: opened.has_settings,
             has_title: false,
@@ -225,19 +228,19 @@ impl Conversation {
     }
 
     pub(crate) fn resume(session: &Arc<Session>, scope: &Scope, id: String) -> Result<Self> {
-        conversation_path(&id)?;
-        Self::new(session, scope, session.http.connection(), id)
+        let path = conversation_path(&id)?;
+        let connection = session.http.connection();
+        Ok(Self::new(session, scope, connection, id, path))
     }
 
-    /// Fails if the id cannot be that of a conversation.
     fn new(
         session: &Arc<Session>,
         scope: &Scope,
         connection: Connection,
         id: String,
-    ) -> Result<Self> {
-        let path = conversation_path(&id)?;
-        Ok(Conversation {
+        path: String,
+    ) -> Self {
+        Conversation {
             session: Arc::clone(session),
             scope: scope.clone(),
             connection,
@@ -255,7 +258,7 @@ impl Conversation {
             stopped_at: None,
             tail: None,
             is_tail_broken: false,
-        })
+        }
     }
 
     /// The id of the conversation on the server. Whoever has it and the session's cookie can read

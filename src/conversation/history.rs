@@ -115,21 +115,24 @@ impl Conversation {
             first: Duration::from_millis(10),
             longest: Duration::from_millis(250),
         };
-        let are_stored = |body: &str| ids.iter().all(|id| body.contains(id)).then_some(());
-        self.poll_history(&path, pauses, unstored.longest, watch, are_stored)?;
+        let are_stored = |body: &str| {
+            let are_stored = ids.iter().all(|id| body.contains(id));
+            are_stored.then(String::new)
+        };
+        self.poll_history(&path, pauses, unstored.longest, watch, &are_stored)?;
         Ok(())
     }
 
     /// Asks for the history until `find` finds something in it. Gives up after `longest`, or half of
     /// the time that is left if that is less, and if the server refuses.
-    pub(super) fn poll_history<T>(
+    pub(super) fn poll_history(
         &mut self,
         path: &str,
         pauses: Pauses,
         longest: Duration,
         watch: &Arc<Watch>,
-        find: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>> {
+        find: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<String>> {
         let request = Request::get(Step::History, path);
         let ends = Instant::now() + longest.min(watch.time_left() / 2);
         let mut pause = pauses.first;

@@ -72,7 +72,7 @@ impl Conversation {
             first: Duration::from_millis(100),
             longest: Duration::from_secs(2),
         };
-        self.poll_history(&path, pauses, LONGEST_WAIT, watch, history::finished_reply)
+        self.poll_history(&path, pauses, LONGEST_WAIT, watch, &history::finished_reply)
     }
 
     /// Takes the connection back after a reply could not be picked up.

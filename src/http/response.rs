@@ -177,7 +177,7 @@ pub(super) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
 /// The body of a reply as it comes. Fails with an error of this crate inside the `io::Error`.
 pub(crate) struct Stream {
     step: Step,
-    reader: BufReader<BodyReader<'static>>,
+    reader: Box<BufReader<BodyReader<'static>>>,
     watch: Arc<Watch>,
     pub(crate) content_type: Option<String>,
 }
@@ -191,7 +191,7 @@ impl Stream {
     ) -> Self {
         Stream {
             step,
-            reader: BufReader::new(body),
+            reader: Box::new(BufReader::new(body)),
             watch: Arc::clone(watch),
             content_type,
         }
