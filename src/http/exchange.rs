@@ -10,6 +10,7 @@ use ureq::http::{HeaderValue, Uri, header};
 use ureq::{Agent, Timeout, http};
 
 use super::setup::is_untrusted;
+use super::tls::HAS_TLS;
 use super::watchdog::{Limits, Watch, Watching};
 use super::worker::{Received, Unanswered, Wanted, run, run_apart};
 use super::{Connection, Http, Request, Undo, date, lock, retries};
@@ -67,6 +68,9 @@ impl Connection {
     ) -> Result<Box<Received>> {
         let agent = self.agent(watch);
         let first = self.perform(&agent, request, watch, wanted);
+        if !HAS_TLS {
+            return first;
+        }
         let agents = &self.http.agents;
         let other = match &first {
             Ok(_) => {
