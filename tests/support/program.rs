@@ -201,6 +201,11 @@ impl Running {
         assert!(arrived, "no {text:?} on standard error: {:?}", self.said());
     }
 
+    /// Whether it has closed its standard error, as it does when it ends.
+    pub fn has_ended(&self) -> bool {
+        lock(&self.stderr.state).closed
+    }
+
     /// What Ctrl-C does.
     #[cfg(unix)]
     pub fn interrupt(&self) {

@@ -1,18 +1,23 @@
-//! A thousand conversations over one client while everything goes wrong at random: none hangs, none is
-//! left behind, and nothing leaks.
+//! A thousand conversations over one client while everything goes wrong at random, and other threads
+//! cancel them: none hangs, none is left behind, and nothing leaks.
 
-use std::collections::{BTreeMap, HashMap};
+mod process;
+mod random;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use h2ogpt::{Canceller, Client, Conversation, Error};
+use h2ogpt::{Canceller, Client, Conversation, Error, TimeLimit};
 
+use support::listener::lock;
 use support::service::{Dialect, Fault, Seen, Service};
 
-const SEED: u64 = 0x2023_0707_1200_0001;
+use random::{Random, SEED};
+
 const THREADS: usize = 8;
 const CONVERSATIONS: usize = 1000;
 /// After so many, all that is kept for reuse is there.
@@ -20,30 +25,6 @@ const SETTLED: usize = 200;
 const TIMEOUT_TOKEN: Duration = Duration::from_secs(1);
 /// For all of it, on the slowest of machines.
 const DEADLINE: Duration = Duration::from_secs(90);
-
-/// A xorshift generator: the same numbers in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() >> 11) as usize % end
-    }
-
-    fn percent(&mut self, chance: usize) -> bool {
-        self.below(100) < chance
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// What goes wrong, and where it went wrong.
 struct Chaos {
@@ -59,7 +40,7 @@ struct Chaos {
 impl Chaos {
     fn new(seed: u64) -> Chaos {
         Chaos {
-            random: Random(seed),
+            random: Random::new(seed),
             faults: BTreeMap::new(),
             hit: HashMap::new(),
             undeleted: Vec::new(),
@@ -71,6 +52,8 @@ impl Chaos {
         let id = seen.path.split('/').nth(2).map(str::to_owned);
         let fault = match (seen.method.as_str(), seen.path.as_str()) {
             (_, "/settings") | ("GET", _) => None,
+            // A DELETE in the background is not repeated over another connection.
+            (_, "/conversation") => self.for_call().filter(|fault| *fault != Fault::CloseAfter),
             _ if seen.is_message() => self.for_message(),
             _ => self.for_call(),
         }?;
@@ -137,13 +120,25 @@ impl Soak {
                 return;
             }
             if number == SETTLED {
-                *lock(&self.settled_memory) = process::memory();
+                *lock(&self.settled_memory) = memory();
             }
             let canceller = Canceller::new();
-            let outcome = match self.client.cancelled_by(&canceller).conversation() {
+            let mut client = self.client.cancelled_by(&canceller);
+            if random.percent(10) {
+                client = client.until(Instant::now() + micros(&mut random, 15_000));
+            }
+            let cancelling = random.percent(10);
+            let cancelling =
+                cancelling.then(|| cancel_after(micros(&mut random, 2_000), &canceller));
+            let created = client.conversation();
+            join(cancelling);
+            canceller.reset();
+            let outcome = match created {
                 Ok(conversation) => self.live(conversation, &canceller, number, &mut random),
                 Err(Error::Http { .. }) => "not created: refused",
                 Err(Error::Network { .. }) => "not created: connection",
+                Err(Error::Cancelled { .. }) => "not created: cancelled",
+                Err(error) if is_over(&error) => "not created: expired",
                 Err(error) => self.problem(format!("{number}, not created: {error:?}")),
             };
             *lock(&self.outcomes).entry(outcome).or_default() += 1;
@@ -200,16 +195,10 @@ impl Soak {
         let prompt = format!("Question number {number}");
         let expected = format!("You said: \"{prompt}\".");
         let dropped_after = random.percent(10).then(|| random.below(8));
-        let cancelled_after = random.percent(10).then(|| random.below(10) as u64);
+        let is_cancelled = random.percent(10);
 
         // Sending waits, too.
-        let cancelling = cancelled_after.map(|milliseconds| {
-            let canceller = canceller.clone();
-            thread::spawn(move || {
-                thread::sleep(Duration::from_millis(milliseconds));
-                canceller.cancel();
-            })
-        });
+        let cancelling = is_cancelled.then(|| cancel_after(micros(random, 15_000), canceller));
         let mut said = String::new();
         let mut is_whole = false;
         let error = match conversation.send(&*prompt) {
@@ -234,16 +223,15 @@ impl Soak {
         {
             self.problem(format!("{number}: {error:?} after {said:?}"));
         }
-        if let Some(thread) = cancelling {
-            thread.join().expect("a canceller");
-        }
+        join(cancelling);
         canceller.reset();
         let is_hit = || lock(&self.chaos).hit.contains_key(&id);
         match error {
             _ if dropped_after.is_some() && error.is_none() => "dropped",
             None if is_whole => "complete",
             None => self.problem(format!("{number}: complete with {said:?}")),
-            Some(Error::Cancelled { .. }) if cancelled_after.is_some() => "cancelled",
+            Some(Error::Cancelled { .. }) if is_cancelled => "cancelled",
+            Some(error) if is_over(&error) => "expired",
             // The connection may have been closed after another conversation's request.
             Some(Error::Network { .. }) if !is_hit() => "stale connection",
             Some(Error::Network { .. }) => "connection",
@@ -255,6 +243,36 @@ impl Soak {
             Some(error) => self.problem(format!("{number}: {error:?}")),
         }
     }
+}
+
+fn micros(random: &mut Random, end: usize) -> Duration {
+    Duration::from_micros(random.below(end) as u64)
+}
+
+/// Cancels from another thread.
+fn cancel_after(wait: Duration, canceller: &Canceller) -> JoinHandle<()> {
+    let canceller = canceller.clone();
+    thread::spawn(move || {
+        thread::sleep(wait);
+        canceller.cancel();
+    })
+}
+
+fn join(thread: Option<JoinHandle<()>>) {
+    if let Some(thread) = thread {
+        thread.join().expect("a canceller");
+    }
+}
+
+/// Whether the time of the client has run out.
+fn is_over(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Timeout {
+            limit: TimeLimit::Until,
+            ..
+        }
+    )
 }
 
 /// Runs so many conversations against a service of that dialect.
@@ -290,7 +308,7 @@ fn soak(dialect: Dialect, total: usize) {
     for thread in 0..THREADS {
         let (soak, done) = (Arc::clone(&soak), done.clone());
         thread::spawn(move || {
-            soak.work(Random(SEED ^ (thread as u64 + 1) << 32));
+            soak.work(Random::new(SEED ^ (thread as u64 + 1) << 32));
             // Nobody waits any more if it took too long.
             let _ = done.send(());
         });
@@ -307,7 +325,7 @@ fn soak(dialect: Dialect, total: usize) {
 
     let chaos = lock(&soak.chaos);
     let outcomes = lock(&soak.outcomes);
-    println!("{dialect}: {total} conversations in {elapsed:.2?}");
+    println!("{dialect}: {total} conversations in {elapsed:.2?}, seed {SEED:#x}");
     println!("  outcomes: {outcomes:?}");
     println!("  faults: {:?}", chaos.faults);
     println!(
@@ -322,17 +340,32 @@ fn soak(dialect: Dialect, total: usize) {
     let closed = chaos.faults.get("CloseAfter").copied().unwrap_or_default();
     assert!(count("complete") > total / 3, "hardly anything worked");
     assert!(count("stale connection") <= closed, "{outcomes:?}");
+    for ended in [
+        "cancelled",
+        "expired",
+        "not created: cancelled",
+        "not created: expired",
+    ] {
+        assert!(count(ended) > 0, "nothing was {ended}");
+    }
 
-    let mut left: Vec<&String> = chaos.undeleted.iter().collect();
-    left.sort();
-    left.dedup();
-    let hit = left.len();
-    left.retain(|id| service.history(id).is_some());
+    // What was created when nobody waited for it any more is deleted in the background.
+    drop(chaos);
+    let undeleted = |service: &Service| {
+        let hit: BTreeSet<String> = lock(&soak.chaos).undeleted.iter().cloned().collect();
+        let left = hit.iter().filter(|id| service.history(id).is_some());
+        (hit.len(), left.count())
+    };
+    let is_clean = service.wait_for(|service| service.conversations() == undeleted(service).1);
+    let (hit, expected) = undeleted(&service);
     let count = service.conversations();
     println!("  {hit} DELETEs were hit, {count} conversations are left");
-    assert_eq!(count, left.len(), "left without a fault of the DELETE");
+    assert!(
+        is_clean,
+        "{count} are left, {expected} by a fault of the DELETE"
+    );
 
-    if let (Some(settled), Some(end)) = (*lock(&soak.settled_memory), process::memory()) {
+    if let (Some(settled), Some(end)) = (*lock(&soak.settled_memory), memory()) {
         let grown = end.saturating_sub(settled);
         println!("  memory: {settled} kB after {SETTLED} conversations, {end} kB in the end");
         // The service keeps every request it has seen: several kB a conversation.
@@ -340,52 +373,24 @@ fn soak(dialect: Dialect, total: usize) {
     }
 }
 
-/// What the process has, where the system says so.
+/// Resident memory in kB.
 #[cfg(target_os = "linux")]
-mod process {
-    use std::fs;
-
-    fn count(folder: &str) -> usize {
-        fs::read_dir(folder).expect("/proc").count()
-    }
-
-    /// Resident memory in kB.
-    pub fn memory() -> Option<usize> {
-        let status = fs::read_to_string("/proc/self/status").ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-        line.split_whitespace().nth(1)?.parse().ok()
-    }
-
-    /// Threads and open files.
-    pub fn handles() -> Option<(usize, usize)> {
-        Some((count("/proc/self/task"), count("/proc/self/fd")))
-    }
+fn memory() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-mod process {
-    pub fn memory() -> Option<usize> {
-        None
-    }
-
-    pub fn handles() -> Option<(usize, usize)> {
-        None
-    }
+fn memory() -> Option<usize> {
+    None
 }
 
 #[test]
-fn nothing_hangs_or_leaks_whatever_goes_wrong() {
-    let before = process::handles();
-    soak(Dialect::V0_5, CONVERSATIONS);
-    // The newest one reads its responses to their end later.
-    soak(Dialect::Main, SETTLED + SETTLED / 2);
-
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let mut after = process::handles();
-    while after != before && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(5));
-        after = process::handles();
-    }
-    println!("threads and files: {before:?} before, {after:?} after");
-    assert_eq!(after, before, "threads and open files");
+fn no_conversation_hangs_or_leaks_whatever_goes_wrong() {
+    process::assert_no_leaks(|| {
+        soak(Dialect::V0_5, CONVERSATIONS);
+        // The newest one reads its responses to their end later.
+        soak(Dialect::Main, SETTLED + SETTLED / 2);
+    });
 }
