@@ -7,77 +7,70 @@ use h2ogpt::{Client, ClientBuilder};
 use support::client::{builder, text};
 use support::service::{Builder, Dialect, MODELS, Origin, Seen, Service};
 
-const MODELS_API: &str = "GET /api/models";
-const MODELS_PAGE: &str = "GET /__data.json";
-const SETTINGS: &str = "POST /settings";
-const CREATE: &str = "POST /conversation";
-const HISTORY: &str = "GET /api/conversation/{id}";
-const PAGE: &str = "GET /conversation/{id}/__data.json";
-const TITLE: &str = "PATCH /conversation/{id}";
-const MESSAGE: &str = "POST /conversation/{id}";
-const DELETE: &str = "DELETE /conversation/{id}";
+const MODELS_API: &str = "GET /api/models 200";
+const NO_API: &str = "GET /api/models 404";
+const MODELS_PAGE: &str = "GET /__data.json 200";
+const SETTINGS: &str = "POST /settings 200";
+const OTHER_SCHEME: &str = "POST /settings 403";
+const NO_FORM: &str = "POST /settings 500";
+const CREATE: &str = "POST /conversation 200";
+const TERMS: &str = "POST /conversation 405";
+const HISTORY: &str = "GET /api/conversation/{id} 200";
+const NO_TREE: &str = "GET /api/conversation/{id} 404";
+const PAGE: &str = "GET /conversation/{id}/__data.json 200";
+const TITLE: &str = "PATCH /conversation/{id} 200";
+const MESSAGE: &str = "POST /conversation/{id} 200";
+const DELETE: &str = "DELETE /conversation/{id} 200";
 
-/// What versions have in common, as far as requests go.
+/// What versions have in common, as far as requests and their statuses go.
 struct Versions {
+    /// As the README calls them.
+    name: &'static str,
     dialects: &'static [Dialect],
-    /// Of a first question with the model named, where nothing is known of the server.
-    first: &'static [&'static str],
+    /// A one-shot with the model named, where nothing is known of the server.
+    named: &'static [&'static str],
     /// The same without a model.
     unnamed: &'static [&'static str],
-    /// Of another question of the same client.
-    next: &'static [&'static str],
-    /// Of each further message in a conversation.
-    message: &'static [&'static str],
-    /// Of another reply to the last one.
-    retry: &'static [&'static str],
+    /// Another one-shot of the same client, with the model named or without.
+    another: &'static [&'static str],
+    /// Each further message of a conversation, and each retry.
+    turn: &'static [&'static str],
 }
 
+#[rustfmt::skip]
 const TABLE: [Versions; 4] = [
     Versions {
+        name: "v0.3 to v0.6",
         dialects: &[Dialect::V0_3, Dialect::V0_5, Dialect::V0_6],
-        first: &[SETTINGS, CREATE, MESSAGE, DELETE],
-        unnamed: &[MODELS_API, MODELS_PAGE, SETTINGS, CREATE, MESSAGE, DELETE],
-        next: &[CREATE, MESSAGE, DELETE],
+        named:   &[                     SETTINGS, CREATE, MESSAGE, DELETE],
+        unnamed: &[NO_API, MODELS_PAGE, SETTINGS, CREATE, MESSAGE, DELETE],
+        another: &[                               CREATE, MESSAGE, DELETE],
         // They store late: is the last turn there?
-        message: &[PAGE, MESSAGE],
-        retry: &[PAGE, MESSAGE],
+        turn:    &[                                 PAGE, MESSAGE],
     },
     Versions {
+        name: "v0.7",
         dialects: &[Dialect::V0_7],
-        first: &[SETTINGS, CREATE, HISTORY, TITLE, MESSAGE, DELETE],
-        unnamed: &[
-            MODELS_API,
-            MODELS_PAGE,
-            CREATE,
-            HISTORY,
-            TITLE,
-            MESSAGE,
-            DELETE,
-        ],
-        next: &[CREATE, TITLE, MESSAGE, DELETE],
-        message: &[MESSAGE],
-        retry: &[MESSAGE],
+        named:   &[                      NO_FORM, CREATE, NO_TREE, TITLE, MESSAGE, DELETE],
+        unnamed: &[NO_API, MODELS_PAGE,           CREATE, NO_TREE, TITLE, MESSAGE, DELETE],
+        another: &[                               CREATE,          TITLE, MESSAGE, DELETE],
+        turn:    &[                                                       MESSAGE],
     },
     Versions {
-        dialects: &[
-            Dialect::V0_8,
-            Dialect::V0_9_0,
-            Dialect::V0_9_3,
-            Dialect::V0_9_6,
-        ],
-        first: &[SETTINGS, CREATE, HISTORY, TITLE, MESSAGE, DELETE],
-        unnamed: &[MODELS_API, CREATE, HISTORY, TITLE, MESSAGE, DELETE],
-        next: &[CREATE, HISTORY, TITLE, MESSAGE, DELETE],
-        message: &[HISTORY, MESSAGE],
-        retry: &[HISTORY, MESSAGE],
+        name: "v0.8 to v0.9.6",
+        dialects: &[Dialect::V0_8, Dialect::V0_9_0, Dialect::V0_9_3, Dialect::V0_9_6],
+        named:   &[                      NO_FORM, CREATE, HISTORY, TITLE, MESSAGE, DELETE],
+        unnamed: &[MODELS_API,                    CREATE, HISTORY, TITLE, MESSAGE, DELETE],
+        another: &[                               CREATE, HISTORY, TITLE, MESSAGE, DELETE],
+        turn:    &[                                       HISTORY,        MESSAGE],
     },
     Versions {
+        name: "v0.10 and later",
         dialects: &[Dialect::Main],
-        first: &[SETTINGS, CREATE, TITLE, MESSAGE, DELETE],
-        unnamed: &[MODELS_API, CREATE, TITLE, MESSAGE, DELETE],
-        next: &[CREATE, TITLE, MESSAGE, DELETE],
-        message: &[HISTORY, MESSAGE],
-        retry: &[HISTORY, MESSAGE],
+        named:   &[                      NO_FORM, CREATE,          TITLE, MESSAGE, DELETE],
+        unnamed: &[MODELS_API,                    CREATE,          TITLE, MESSAGE, DELETE],
+        another: &[                               CREATE,          TITLE, MESSAGE, DELETE],
+        turn:    &[                                       HISTORY,        MESSAGE],
     },
 ];
 
@@ -95,7 +88,7 @@ fn named(service: &Service) -> ClientBuilder {
     builder(service.url()).model(MODELS[0])
 }
 
-/// A request with `{id}` in place of what differs from conversation to conversation.
+/// A request and its status, with `{id}` in place of what differs from conversation to conversation.
 fn shape(seen: &Seen) -> String {
     let path = seen.path.split('?').next().unwrap_or_default();
     let is_id =
@@ -105,7 +98,7 @@ fn shape(seen: &Seen) -> String {
         other => other,
     });
     let path: Vec<&str> = segments.collect();
-    format!("{} {}", seen.method, path.join("/"))
+    format!("{} {} {}", seen.method, path.join("/"), seen.status)
 }
 
 /// What is requested while something is done.
@@ -128,29 +121,24 @@ fn the_table_has_every_version() {
 }
 
 #[test]
-fn a_question_takes_no_superfluous_request() {
+fn a_one_shot_takes_no_superfluous_request() {
     for (dialect, versions) in versions() {
         let service = service(dialect).start().unwrap();
-        let client = named(&service).build().unwrap();
-        let first = requests_of(&service, || one_shot(&client));
-        assert_eq!(first, versions.first, "{dialect}, the model is named");
-        let next = requests_of(&service, || one_shot(&client));
-        assert_eq!(next, versions.next, "{dialect}, another one");
-
-        let client = builder(service.url()).build().unwrap();
-        let first = requests_of(&service, || one_shot(&client));
-        assert_eq!(first, versions.unnamed, "{dialect}, no model is named");
-        let next = requests_of(&service, || one_shot(&client));
-        assert_eq!(
-            next, versions.next,
-            "{dialect}, another one without a model"
-        );
-        assert!(versions.unnamed.len() <= versions.first.len() + 2);
+        for (builder, first) in [
+            (named(&service), versions.named),
+            (builder(service.url()), versions.unnamed),
+        ] {
+            let client = builder.build().unwrap();
+            let sent = requests_of(&service, || one_shot(&client));
+            assert_eq!(sent, first, "{dialect}");
+            let sent = requests_of(&service, || one_shot(&client));
+            assert_eq!(sent, versions.another, "{dialect}, another one");
+        }
     }
 }
 
 #[test]
-fn a_message_takes_no_superfluous_request() {
+fn a_turn_takes_no_superfluous_request() {
     for (dialect, versions) in versions() {
         let service = service(dialect).start().unwrap();
         let client = named(&service).build().unwrap();
@@ -160,13 +148,34 @@ fn a_message_takes_no_superfluous_request() {
             let sent = requests_of(&service, || {
                 text(conversation.send(prompt)).unwrap();
             });
-            assert_eq!(sent, versions.message, "{dialect}, {prompt}");
+            assert_eq!(sent, versions.turn, "{dialect}, {prompt}");
         }
         let sent = requests_of(&service, || {
             text(conversation.retry()).unwrap();
         });
-        assert_eq!(sent, versions.retry, "{dialect}, a retry");
+        assert_eq!(sent, versions.turn, "{dialect}, a retry");
     }
+}
+
+#[test]
+fn the_readme_counts_the_requests_of_the_table() {
+    let readme = include_str!("../../README.md");
+    for versions in &TABLE {
+        let columns = [
+            versions.named,
+            versions.unnamed,
+            versions.another,
+            versions.turn,
+        ];
+        let [named, unnamed, another, turn] = columns.map(<[_]>::len);
+        let name = versions.name;
+        let row = format!("| {name} | {named} | {unnamed} | {another} | {turn} |\n");
+        assert!(readme.contains(&row), "not in the README: {row}");
+    }
+    let most = TABLE.iter().map(|versions| versions.unnamed.len()).max();
+    let most = ["six", "seven", "eight"][most.unwrap() - 6];
+    let sentence = format!("One reply takes up to {most} requests");
+    assert!(readme.contains(&sentence), "{sentence}");
 }
 
 /// Started without its address, a server takes itself for `https`: that is one request more, once.
@@ -176,7 +185,7 @@ fn a_server_without_its_address_takes_one_request_more() {
         let service = service(dialect).origin(Origin::Unset).start().unwrap();
         let client = named(&service).build().unwrap();
         let first = requests_of(&service, || one_shot(&client));
-        let expected = [SETTINGS, SETTINGS, CREATE, MESSAGE, DELETE];
+        let expected = [OTHER_SCHEME, SETTINGS, CREATE, MESSAGE, DELETE];
         assert_eq!(first, expected, "{dialect}");
         let next = requests_of(&service, || one_shot(&client));
         assert_eq!(next, [CREATE, MESSAGE, DELETE], "{dialect}");
@@ -191,17 +200,17 @@ fn terms_take_two_requests_more_where_a_version_asks_for_them_later() {
         let service = service.unwrap();
         let client = named(&service).build().unwrap();
         let first = requests_of(&service, || one_shot(&client));
-        let mut expected: Vec<&str> = versions.first.to_vec();
+        let mut expected: Vec<&str> = versions.named.to_vec();
         // Up to v0.6 they were accepted by the form, and from v0.9.6 on nobody asks.
         if matches!(
             dialect,
             Dialect::V0_7 | Dialect::V0_8 | Dialect::V0_9_0 | Dialect::V0_9_3
         ) {
-            expected.splice(1..1, [CREATE, SETTINGS]);
+            expected.splice(1..1, [TERMS, SETTINGS]);
         }
         assert_eq!(first, expected, "{dialect}");
         let next = requests_of(&service, || one_shot(&client));
-        assert_eq!(next, versions.next, "{dialect}");
+        assert_eq!(next, versions.another, "{dialect}");
     }
 }
 
