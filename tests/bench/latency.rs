@@ -1,9 +1,13 @@
-//! How soon a token is there after it was sent, and how soon the first one is there after a program
-//! was started. Nothing is asserted: these are figures to look at.
+//! How soon a token is there after it was sent, how soon the first one is there after a program was
+//! started, and after a prompt was sent over a slow link. Nothing is asserted: these are figures to
+//! look at.
 //!
 //!     cargo bench --bench latency
 //!
 //! "lines" and "bare" are the same with ureq alone, for comparison. Rounds are taken in turn.
+
+mod minimal;
+mod round_trips;
 
 use std::env;
 use std::io::{BufRead, BufReader, Read};
@@ -23,10 +27,13 @@ use support::stream::{Format, WORD};
 /// The time between two tokens.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// What a request takes over a slow link.
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+
 fn main() {
     // `cargo test --benches` runs this too, where one small round shows that it works.
     let is_bench = env::args().any(|argument| argument == "--bench");
-    let (tokens, starts) = if is_bench { (300, 100) } else { (10, 3) };
+    let (tokens, starts, slow) = if is_bench { (300, 100, 5) } else { (10, 3, 1) };
     for format in Format::ALL {
         let (server, sent) = paced(format, tokens);
         println!("{format:?}, {tokens} tokens, {PAUSE:?} apart: from the server's write");
@@ -50,6 +57,7 @@ fn main() {
     report("  ask", ask);
     let difference = differences[differences.len() / 2];
     println!("  ask after bare: {difference} µs (median of the pairs)");
+    round_trips::run(ROUND_TRIP, slow);
 }
 
 fn report(what: &str, mut times: Vec<Duration>) {

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod http1;
+pub mod link;
 pub mod listener;
 pub mod program;
 pub mod proxy;
