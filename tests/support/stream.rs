@@ -17,12 +17,14 @@ pub const WORD: &str = " word";
 pub enum Format {
     /// Server-sent events, as up to v0.6.
     Flat,
+    /// The same from newer versions of text-generation-inference, which count tokens.
+    FlatIndexed,
     /// JSON lines whose tokens are filled up with NULs, as from v0.9.0 on.
     Tree,
 }
 
 impl Format {
-    pub const ALL: [Format; 2] = [Format::Flat, Format::Tree];
+    pub const ALL: [Format; 3] = [Format::Flat, Format::FlatIndexed, Format::Tree];
 
     /// The event of one token, of which `text` is the inside of a JSON string.
     pub fn event(self, text: &str) -> String {
@@ -31,6 +33,10 @@ impl Format {
                 "data:{{\"token\":{{\"id\":100,\"text\":\"{text}\",\"logprob\":-0.1,\
                  \"special\":false}},\"generated_text\":null,\"details\":null}}\n\n"
             ),
+            Format::FlatIndexed => {
+                let event = Format::Flat.event(text);
+                event.replacen('{', "{\"index\":1000,", 1)
+            }
             Format::Tree => {
                 let padding = "\\u0000".repeat(16_usize.saturating_sub(text.len()));
                 format!("{{\"type\":\"stream\",\"token\":\"{text}{padding}\"}}\n")
@@ -41,7 +47,7 @@ impl Format {
     /// What stands before and after the whole text in the event that ends a reply.
     pub fn last_event(self) -> (&'static str, &'static str) {
         match self {
-            Format::Flat => (
+            Format::Flat | Format::FlatIndexed => (
                 "data:{\"token\":{\"id\":11,\"text\":\"</s>\",\"logprob\":0.0,\"special\":true},\
                  \"generated_text\":\"",
                 "\",\"details\":null}\n\n",
