@@ -43,8 +43,11 @@ impl Conversation {
             Ok(id) => message.web_search_id = id,
             Err(error @ (Error::Cancelled { .. } | Error::Timeout { .. })) => return Err(error),
             Err(error) => {
-                let event = JsonObject::new().string("type", "webSearch");
-                events.push_back(event.string("message", &error.to_string()).end());
+                let event = JsonObject::new()
+                    .string("type", "webSearch")
+                    .string("message", &error.to_string())
+                    .end();
+                events.push_back(event);
             }
         }
         Ok(events)

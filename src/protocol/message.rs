@@ -111,10 +111,10 @@ impl OutgoingMessage {
     fn flat(&self, dialect: Option<&Dialect>, wants_details: bool, files: &str) -> String {
         let mut parameters = JsonObject::new();
         for (name, json) in self.parameters.iter() {
-            parameters = parameters.raw(name, json);
+            parameters.raw(name, json);
         }
         if wants_details && !self.parameters.is_set("details") {
-            parameters = parameters.bool("details", true);
+            parameters.bool("details", true);
         }
         let (id, response_id) = (self.id.to_string(), self.response_id.to_string());
         let options = JsonObject::new()
@@ -122,12 +122,14 @@ impl OutgoingMessage {
             .string("response_id", &response_id)
             .bool("is_retry", self.is_retry)
             .bool("use_cache", false)
-            .string("web_search_id", &self.web_search_id);
-        let object = JsonObject::new()
+            .string("web_search_id", &self.web_search_id)
+            .end();
+        let mut object = JsonObject::new();
+        object
             .string("inputs", &self.inputs)
             .raw("parameters", &parameters.end())
             .bool("stream", true)
-            .raw("options", &options.end());
+            .raw("options", &options);
         if dialect.is_some_and(|dialect| dialect.web_search == WebSearchRequest::Before) {
             return object.end();
         }
@@ -147,17 +149,17 @@ impl OutgoingMessage {
         let is_retry = self.replaces(parent);
         let mut object = JsonObject::new();
         if let Some(parent) = parent {
-            object = object.string("id", &parent.id);
+            object.string("id", &parent.id);
         }
-        object = object
+        object
             .bool("is_retry", is_retry)
             .bool("is_continue", false)
             .bool("web_search", self.web_search && !is_retry)
             .raw("files", files);
         if dialect.is_some_and(|dialect| dialect.keeps_generating) {
-            object = object.string("generationId", &self.generation_id.to_string());
+            object.string("generationId", &self.generation_id.to_string());
             if let Some(names) = &self.tools {
-                object = object
+                object
                     .raw(
                         "selectedMcpServerNames",
                         &list(names.iter().map(|name| quoted(name))),
@@ -166,7 +168,7 @@ impl OutgoingMessage {
             }
         }
         if !(is_retry && author == Some(Author::Assistant)) {
-            object = object.string("inputs", &self.inputs);
+            object.string("inputs", &self.inputs);
         }
         object.end()
     }

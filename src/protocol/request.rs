@@ -53,11 +53,12 @@ impl Settings<'_> {
 
 /// The body of `POST /conversation`.
 pub(crate) fn create(model: &str, system_prompt: Option<&str>) -> String {
-    let object = JsonObject::new().string("model", model);
-    match system_prompt {
-        Some(text) => object.string("preprompt", text).end(),
-        None => object.end(),
+    let mut object = JsonObject::new();
+    object.string("model", model);
+    if let Some(text) = system_prompt {
+        object.string("preprompt", text);
     }
+    object.end()
 }
 
 /// The body of `PATCH /conversation/{id}` that sets a title.
@@ -68,14 +69,13 @@ pub(crate) fn title(title: &str) -> String {
 /// The body of `POST /conversation/{id}/stop-generating`. Later versions cut the reply that they
 /// store to what was seen of it, in UTF-16 units; others do not read it.
 pub(crate) fn stop(generation_id: Option<Uuid>, seen: usize) -> String {
-    let object = JsonObject::new();
-    match generation_id {
-        Some(id) => object
+    let mut object = JsonObject::new();
+    if let Some(id) = generation_id {
+        object
             .string("generationId", &id.to_string())
-            .raw("seenContentLength", &seen.to_string())
-            .end(),
-        None => object.end(),
+            .raw("seenContentLength", &seen.to_string());
     }
+    object.end()
 }
 
 /// Rejects a title that no server accepts.
@@ -124,7 +124,7 @@ impl JsonObject {
     }
 
     /// A member whose value is JSON already.
-    pub(crate) fn raw(mut self, name: &str, json: &str) -> Self {
+    pub(crate) fn raw(&mut self, name: &str, json: &str) -> &mut Self {
         if self.json.len() > 1 {
             self.json.push(',');
         }
@@ -134,17 +134,17 @@ impl JsonObject {
         self
     }
 
-    pub(crate) fn string(self, name: &str, value: &str) -> Self {
+    pub(crate) fn string(&mut self, name: &str, value: &str) -> &mut Self {
         self.raw(name, &quoted(value))
     }
 
-    pub(crate) fn bool(self, name: &str, value: bool) -> Self {
+    pub(crate) fn bool(&mut self, name: &str, value: bool) -> &mut Self {
         self.raw(name, if value { "true" } else { "false" })
     }
 
-    pub(crate) fn end(mut self) -> String {
+    pub(crate) fn end(&mut self) -> String {
         self.json.push('}');
-        self.json
+        std::mem::take(&mut self.json)
     }
 }
 

@@ -119,10 +119,11 @@ impl<R: BufRead> SearchReader<R> {
             "error" => self.has_failed = true,
             _ => {}
         }
-        let mut event = JsonObject::new().string("type", "webSearch");
+        let mut event = JsonObject::new();
+        event.string("type", "webSearch");
         for name in ["message", "args", "sources"] {
             if let Some(member) = step.get(name) {
-                event = event.raw(name, member.as_json());
+                event.raw(name, member.as_json());
             }
         }
         self.steps.push_back(event.end());
