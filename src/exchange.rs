@@ -6,6 +6,9 @@ use crate::error::Error;
 
 /// One exchange with the server, as an observer sees it.
 ///
+/// A creation that was given up is seen twice if its response still arrives: when it was given up,
+/// and when the response came, before the DELETE that undoes it.
+///
 /// It names neither the host nor a header, so that no credential is in it.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -4,7 +4,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use h2ogpt::{Error, Exchange, Step, TimeLimit};
+use h2ogpt::{Error, Exchange, TimeLimit};
 
 /// How long the program waits for the client to delete them.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -18,9 +18,26 @@ pub struct Creations {
 #[derive(Default)]
 struct State {
     given_up: usize,
-    deleted: usize,
+    /// Those of them that were deleted, or refused.
+    settled: usize,
     /// The conversations that the program deletes itself.
     known: Vec<String>,
+}
+
+impl State {
+    fn is_known(&self, path: &str) -> bool {
+        let id = path.rsplit('/').next().unwrap_or_default();
+        self.known.iter().any(|known| known == id)
+    }
+}
+
+/// Whether a request that failed may still have its effect.
+fn may_be_under_way(error: &Error) -> bool {
+    match error {
+        // Nothing was sent then.
+        Error::Timeout { limit, .. } => *limit != TimeLimit::Connect,
+        error => matches!(error, Error::Cancelled { .. }),
+    }
 }
 
 impl Creations {
@@ -33,39 +50,26 @@ impl Creations {
         self.lock().known.push(id.to_owned());
     }
 
-    /// Takes note of a creation that has failed.
-    pub fn failed(&self, error: &Error) {
-        let is_open = match error {
-            // Nothing was sent then.
-            Error::Timeout {
-                limit: TimeLimit::Connect,
-                ..
-            } => false,
-            Error::Timeout { step, .. } | Error::Cancelled { step, .. } => *step == Step::Create,
-            _ => false,
-        };
-        if is_open {
-            self.lock().given_up += 1;
-        }
-    }
-
     /// Takes note of a request.
     pub fn observe(&self, exchange: &Exchange<'_>) {
-        let is_gone = matches!(exchange.outcome, Ok(200..=299 | 404));
-        if exchange.method != "DELETE" || !is_gone {
-            return;
-        }
         let mut state = self.lock();
-        let id = exchange.path.rsplit('/').next().unwrap_or_default();
-        if !state.known.iter().any(|known| known == id) {
-            state.deleted += 1;
-            self.changed.notify_all();
+        match (exchange.method, exchange.path, &exchange.outcome) {
+            ("POST", "/conversation", Err(error)) if may_be_under_way(error) => {
+                state.given_up += 1;
+            }
+            // Refused when it was given up already: there is nothing to delete.
+            ("POST", "/conversation", Ok(300..)) if state.settled < state.given_up => {
+                state.settled += 1;
+            }
+            ("DELETE", path, Ok(200..=299 | 404)) if !state.is_known(path) => state.settled += 1,
+            _ => return,
         }
+        self.changed.notify_all();
     }
 
-    /// Waits until all of them are deleted, but not for long. Returns whether they are.
+    /// Waits until none of them can remain, but not for long. Returns whether that is so.
     pub fn settle(&self) -> bool {
-        let is_open = |state: &mut State| state.deleted < state.given_up;
+        let is_open = |state: &mut State| state.settled < state.given_up;
         let waited = self
             .changed
             .wait_timeout_while(self.lock(), PATIENCE, is_open);

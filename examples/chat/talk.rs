@@ -124,7 +124,6 @@ impl<'a> Talk<'a> {
             Some(id) => self.client.resume(id),
             None => self.client.conversation(),
         };
-        let opened = opened.inspect_err(|error| creations.failed(error));
         let conversation = opened.map_err(|error| self.failure(error))?;
         creations.succeeded(conversation.id());
         Ok(conversation)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
-use ureq::http::{HeaderValue, Uri, header};
+use ureq::http::{HeaderValue, Method, Uri, header};
 use ureq::{Agent, Timeout, http};
 
 use super::setup::is_untrusted;
@@ -49,12 +49,16 @@ impl Connection {
         watch: &Arc<Watch>,
         wanted: Wanted,
     ) -> Result<Box<Received>> {
+        let agent = self.agent(watch);
+        // What is not sent is not observed.
+        watch.check_limits(request.step)?;
         let started = Instant::now();
-        let outcome = self.exchange_trusting(request, watch, wanted);
+        let outcome = self.exchange_trusting(&agent, request, watch, wanted);
         if let Ok(received) = &outcome {
             self.http.store_cookies(received);
         }
-        self.http.observe(request, started.elapsed(), &outcome);
+        let seen = outcome.as_ref().map(|received| received.status());
+        self.http.observe(request, started.elapsed(), seen);
         outcome
     }
 
@@ -62,12 +66,12 @@ impl Connection {
     /// nothing has been sent then. If neither do, the first error counts.
     fn exchange_trusting(
         &mut self,
+        agent: &Agent,
         request: &Request<'_>,
         watch: &Arc<Watch>,
         wanted: Wanted,
     ) -> Result<Box<Received>> {
-        let agent = self.agent(watch);
-        let first = self.perform(&agent, request, watch, wanted);
+        let first = self.perform(agent, request, watch, wanted);
         if !HAS_TLS {
             return first;
         }
@@ -103,7 +107,6 @@ impl Connection {
         wanted: Wanted,
     ) -> Result<Box<Received>> {
         let step = request.step;
-        watch.check_limits(step)?;
         match request.undo {
             None => watch.attach(agent).map_err(|cause| cause.error(step))?,
             Some(_) => watch.detach(),
@@ -116,8 +119,12 @@ impl Connection {
                 let bound = self.bound_in_background(agent);
                 let bound = bound.map_err(|error| no_thread(step, &error))?;
                 let http = Arc::clone(&self.http);
-                let undo = move |received: &Received| http.undo(undo, &bound, received);
-                Some(Box::new(undo) as _)
+                let (path, started) = (request.path.to_owned(), Instant::now());
+                Some(Box::new(move |agent: &Agent, created: &Received| {
+                    let request = Request::new(step, &Method::POST, &path, None);
+                    http.observe(&request, started.elapsed(), Ok(created.status()));
+                    http.undo(undo, &bound, agent, created);
+                }) as _)
             }
             None => None,
         };
@@ -211,17 +218,19 @@ impl Http {
         }
     }
 
-    fn observe(&self, request: &Request<'_>, elapsed: Duration, outcome: &Result<Box<Received>>) {
+    fn observe(
+        &self,
+        request: &Request<'_>,
+        elapsed: Duration,
+        outcome: std::result::Result<u16, &Error>,
+    ) {
         let Some(observer) = &self.observer else {
             return;
         };
         let exchange = Exchange {
             method: request.method.as_str(),
             path: request.path,
-            outcome: match outcome {
-                Ok(received) => Ok(received.head.status.as_u16()),
-                Err(error) => Err(error),
-            },
+            outcome,
             elapsed,
         };
         // It may run while a panic unwinds and drops a conversation: a second panic would abort.
@@ -229,7 +238,7 @@ impl Http {
     }
 
     /// Deletes what a request has created whose response nobody waited for.
-    fn undo(&self, undo: Undo, bound: &Watching, created: &Received) {
+    fn undo(&self, undo: Undo, bound: &Watching, agent: &Agent, created: &Received) {
         self.store_cookies(created);
         let body = String::from_utf8_lossy(&created.body);
         let path = undo(&body).filter(|_| created.head.status.is_success());
@@ -237,16 +246,20 @@ impl Http {
             return;
         };
         let request = Request::delete(Step::Delete, &path);
-        // A connection of its own, as the server may have closed that of the creation.
-        let agent = self.agents.new_agent();
-        let (Ok(sent), Ok(())) = (self.request(&request), bound.attach(&agent)) else {
-            return;
+        let delete = |agent: &Agent| -> Result<u16> {
+            let bounded = bound.attach(agent);
+            bounded.map_err(|cause| cause.error(Step::Delete))?;
+            let sent = self.request(&request);
+            let sent = sent.map_err(|error| Error::network(Step::Delete, error))?;
+            let is_refused = AtomicBool::new(false);
+            let deleted = run(agent, sent, Step::Delete, Wanted::Whole, &is_refused);
+            let deleted = deleted.map_err(|error| Error::network(Step::Delete, error))?;
+            Ok(deleted.status())
         };
         let started = Instant::now();
-        let is_refused = AtomicBool::new(false);
-        let deleted = run(&agent, sent, Step::Delete, Wanted::Whole, &is_refused);
-        let deleted = deleted.map_err(|error| Error::network(Step::Delete, error));
-        self.observe(&request, started.elapsed(), &deleted);
+        // Mostly the server had closed the connection. Deleting twice is harmless.
+        let deleted = delete(agent).or_else(|_| delete(&self.agents.new_agent()));
+        self.observe(&request, started.elapsed(), deleted.as_ref().copied());
     }
 }
 

@@ -132,7 +132,12 @@ impl<'a> Request<'a> {
         Request::new(step, &Method::DELETE, path, None)
     }
 
-    fn new(step: Step, method: &'a Method, path: &'a str, body: Option<&'a Body>) -> Self {
+    pub(super) fn new(
+        step: Step,
+        method: &'a Method,
+        path: &'a str,
+        body: Option<&'a Body>,
+    ) -> Self {
         Request {
             step,
             method,

@@ -32,7 +32,7 @@ pub(crate) struct Response {
 
 impl Response {
     pub(super) fn new(base_url: &BaseUrl, step: Step, received: Box<Received>) -> Result<Response> {
-        let status = received.head.status.as_u16();
+        let status = received.status();
         let failing_step = step_of_unreadable(step, status);
         match &received.failure {
             Some(Failure::TooLong) => {

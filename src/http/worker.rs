@@ -44,6 +44,10 @@ pub(super) enum Failure {
 }
 
 impl Received {
+    pub(super) fn status(&self) -> u16 {
+        self.head.status.as_u16()
+    }
+
     /// Whether it says what it is to say, even if its end is missing.
     fn is_usable(&self) -> bool {
         self.failure.is_none() || !self.head.status.is_success()
@@ -64,6 +68,9 @@ pub(super) enum Unanswered {
     NoThread(io::Error),
 }
 
+/// Undoes what a response tells of that nobody waits for any more.
+type UndoCreation = Box<dyn FnOnce(&Agent, &Received) + Send>;
+
 /// Sends the request, and waits for the response until the operation `watch` is ended.
 ///
 /// If the wait ends first, the thread is left behind. If the agent has been shut down, it ends as
@@ -75,7 +82,7 @@ pub(super) fn run_apart(
     step: Step,
     wanted: Wanted,
     watch: &Arc<Watch>,
-    undo: Option<Box<dyn FnOnce(&Received) + Send>>,
+    undo: Option<UndoCreation>,
 ) -> Result<Box<Received>, Unanswered> {
     let agent = agent.clone();
     let exchange = Arc::new(Exchange {
@@ -88,7 +95,7 @@ pub(super) fn run_apart(
         let outcome = run(&agent, request, step, wanted, &running.0.is_refused);
         let unwanted = running.fill(outcome);
         if let (Some(Ok(received)), Some(undo)) = (unwanted, undo) {
-            undo(&received);
+            undo(&agent, &received);
         }
     };
     spawn("h2ogpt-request", 1 << 20, Box::new(work)).map_err(Unanswered::NoThread)?;

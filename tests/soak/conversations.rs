@@ -52,8 +52,6 @@ impl Chaos {
         let id = seen.path.split('/').nth(2).map(str::to_owned);
         let fault = match (seen.method.as_str(), seen.path.as_str()) {
             (_, "/settings") | ("GET", _) => None,
-            // A DELETE in the background is not repeated over another connection.
-            (_, "/conversation") => self.for_call().filter(|fault| *fault != Fault::CloseAfter),
             _ if seen.is_message() => self.for_message(),
             _ => self.for_call(),
         }?;
