@@ -205,7 +205,8 @@ impl ClientBuilder {
     ///
     /// Before each retry the client waits for as long as the server's `Retry-After` says, or else
     /// 0.5 s at first, and twice as long each time, all within `timeout_token`. A message is never
-    /// sent again that the server may have looked at.
+    /// sent again that the server may have looked at. chat-ui's own limit of messages a minute also
+    /// counts those that it refuses: there, only waiting helps.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self

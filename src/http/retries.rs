@@ -19,10 +19,11 @@ const LONGEST_DELAY: Duration = Duration::from_secs(30);
 pub(super) fn delay(step: Step, outcome: &Result<Box<Received>>, tries: u32) -> Option<Duration> {
     match outcome {
         Ok(received) => {
-            let is_refused_for_now = match (received.head.status.as_u16(), step) {
+            let is_refused_for_now = match (received.status(), step) {
                 (429 | 503, _) => true,
-                // A gateway that has passed a message on: the server may have begun to reply.
-                (502 | 504, step) => step != Step::Message,
+                // A gateway may have passed it on: the server may have begun to reply, or have
+                // created a conversation that nobody would delete.
+                (502 | 504, step) => !matches!(step, Step::Message | Step::Create),
                 _ => false,
             };
             let body = String::from_utf8_lossy(&received.body);

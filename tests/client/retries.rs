@@ -36,6 +36,18 @@ fn creations(service: &Service) -> Vec<u16> {
     creations.map(|seen| seen.status).collect()
 }
 
+/// The first try may have created a conversation, which nobody would delete.
+#[test]
+fn a_creation_that_a_gateway_may_have_passed_on_is_not_tried_again() {
+    for status in [502, 504] {
+        let service = service(Dialect::Main);
+        service.fail_next(1, CREATE, Fault::Status(status, None));
+        let error = with_retries(&service, 3).conversation().unwrap_err();
+        assert_eq!(error.step(), Some(Step::Create), "{error:?}");
+        assert_eq!(creations(&service), [status]);
+    }
+}
+
 #[test]
 fn nothing_is_tried_again_by_default() {
     for status in [429, 502, 503, 504] {
