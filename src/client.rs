@@ -78,7 +78,8 @@ impl Client {
     /// the [`Conversation`] is closed or dropped.
     ///
     /// Sends `POST /conversation`, and before the first one of a session what the server needs:
-    /// `GET /api/models` if no model was named, and `POST /settings` to servers up to chat-ui v0.6.
+    /// `GET /api/models` if no model was named, and `POST /settings` to servers up to chat-ui v0.6
+    /// or of an unknown version, which later ones reject.
     /// All of it takes at most `timeout_token`.
     ///
     /// # Errors
@@ -187,7 +188,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Http`](crate::Error::Http) with the status 404 from servers before v0.9.6,
+    /// [`Error::Http`](crate::Error::Http) with the status 404, or 403, from servers before v0.9.6,
     /// [`Error::Network`](crate::Error::Network), [`Error::Timeout`](crate::Error::Timeout),
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub fn tool_servers(&self) -> Result<Vec<ToolServer>> {

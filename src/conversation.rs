@@ -316,7 +316,8 @@ impl Conversation {
     }
 
     /// Reads the reply that is being generated, or has just been: that of another process, or one
-    /// whose connection broke. It begins with its first token.
+    /// whose connection broke. It begins with its first token. Dropping it before its end stops it,
+    /// also for another process that reads it.
     ///
     /// `GET /conversation/{id}/stream`, from chat-ui v0.10 on. At most `timeout_token` until the
     /// reply begins.

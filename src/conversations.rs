@@ -154,7 +154,7 @@ impl Session {
         if !response.is_success() {
             let hint = " (servers before chat-ui v0.9.6 have no tool servers)";
             let error: Error = response.error();
-            return Err(error.with_hint(&[404, 405], hint));
+            return Err(error.with_hint(&[403, 404, 405], hint));
         }
         let list = response.json().filter(|json| json.is_list());
         let list = list.ok_or_else(|| response.unexpected("a list of tool servers"))?;

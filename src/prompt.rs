@@ -86,7 +86,7 @@ impl Prompt {
 
     /// The tool servers that the model may use, by their names as
     /// [`Client::tool_servers`](crate::Client::tool_servers) lists them; none for an empty list. By
-    /// default it may use all that the server offers.
+    /// default it may use all that the server offers. The server ignores names that it does not know.
     ///
     /// Servers before chat-ui v0.9.6 have no such choice, which
     /// [`Reply::ignored`](crate::Reply::ignored) reports.
@@ -113,7 +113,7 @@ impl Prompt {
         self
     }
 
-    /// The title of the conversation, if this is its first message: at most 100 characters. By
+    /// The title of the conversation, if this is its first message: at most 100 UTF-16 units. By
     /// default it is the beginning of the prompt.
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());

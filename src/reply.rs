@@ -119,8 +119,12 @@ impl<'c> Reply<'c> {
             Ok(Opened::Stream(stream)) => stream,
             Ok(Opened::Refused(response)) => {
                 conversation.log_failed();
+                let error = response.error();
+                if response.message().contains("Conversation not found") {
+                    return Err(error);
+                }
                 let hint = " (servers before chat-ui v0.10 cannot pick up a reply)";
-                return Err(response.error().with_hint(&[404, 405], hint));
+                return Err(error.with_hint(&[404, 405], hint));
             }
             Err(error) => {
                 conversation.log_failed();

@@ -54,7 +54,7 @@ impl ConversationInfo {
             id,
             title: conversation.text("title"),
             model: model.unwrap_or_default(),
-            updated_at: conversation.str("updatedAt"),
+            updated_at: conversation.get("updatedAt").and_then(Json::as_date),
         })
     }
 }

@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 use super::{Conversation, NextParent};
 use crate::error::{Error, Result, Step};
 use crate::http::Request;
+use crate::http::response::Response;
 use crate::http::watchdog::Watch;
 use crate::protocol::dialect::{Dialect, V0_8};
 use crate::protocol::history::{ConversationPage, History};
 use crate::protocol::message::Parent;
+use crate::protocol::page_data;
+use crate::sanitize::sanitize;
 
 /// The pauses between two looks at the history: each is twice as long as the one before.
 pub(super) struct Pauses {
@@ -91,6 +94,9 @@ impl Conversation {
         }
         let request = Request::get(Step::History, &path);
         let response = self.connection.call(&request, watch)?;
+        if let Some(error) = page_error(&response) {
+            return Err(error);
+        }
         let body = Some(&response.body).filter(|_| response.is_success());
         Ok(body.and_then(|body| ConversationPage::read(body)))
     }
@@ -147,4 +153,15 @@ impl Conversation {
             pause = pauses.longest.min(pause * 2);
         }
     }
+}
+
+/// The error that a page's data hold although the response is a success.
+pub(super) fn page_error(response: &Response) -> Option<Error> {
+    let (status, message) = response.json().and_then(page_data::error)?;
+    Some(Error::Http {
+        step: Step::History,
+        status,
+        message: sanitize(&message),
+        retry_after: None,
+    })
 }

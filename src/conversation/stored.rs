@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use super::history::page_error;
 use super::{Conversation, Preparation};
-use crate::error::{Error, Result, Step};
+use crate::error::{Result, Step};
 use crate::http::response::Response;
 use crate::http::watchdog::Watch;
 use crate::http::{Body, Request};
 use crate::protocol::encoding::percent_encode;
 use crate::protocol::json::Json;
-use crate::protocol::page_data::{self, PageData};
+use crate::protocol::page_data::PageData;
 use crate::protocol::request;
-use crate::sanitize::sanitize;
 use crate::stored::{StoredFile, StoredMessage};
 
 impl Conversation {
@@ -40,13 +40,8 @@ impl Conversation {
             if response.message().contains("Conversation not found") || !page.is_success() {
                 return Err(response.error());
             }
-            if let Some((status, message)) = page.json().and_then(page_data::error) {
-                return Err(Error::Http {
-                    step: Step::History,
-                    status,
-                    message: sanitize(&message),
-                    retry_after: None,
-                });
+            if let Some(error) = page_error(&page) {
+                return Err(error);
             }
             let data = page.json().map(PageData::read);
             let messages = data.as_ref().and_then(|data| data.get("messages"));
@@ -86,7 +81,7 @@ impl Conversation {
         })
     }
 
-    /// Gives the conversation a title of 1 to 100 characters.
+    /// Gives the conversation a title of 1 to 100 characters, as UTF-16 counts them: an emoji is two.
     ///
     /// `PATCH /conversation/{id}`. At most `timeout_token`.
     ///
@@ -139,12 +134,15 @@ impl Conversation {
             if !response.is_success() {
                 return Err(response.error());
             }
+            let base_url = &conversation.session.http.base_url;
             let member = |name| response.json()?.str(name);
-            let page = || {
-                let id = percent_encode(&member("shareId")?);
-                Some(conversation.session.http.base_url.url(&format!("/r/{id}")))
+            let page = |id: &str| base_url.url(&format!("/r/{}", percent_encode(id)));
+            let url = match (member("url"), member("shareId")) {
+                // A server that was not told its address names the wrong scheme.
+                (Some(url), _) if !base_url.is_off_site(&url) => url.rsplit('/').next().map(page),
+                (Some(url), _) => Some(url),
+                (None, id) => id.as_deref().map(page),
             };
-            let url = member("url").or_else(page);
             url.ok_or_else(|| response.unexpected("the address of the shared page"))
         })
     }

@@ -141,6 +141,16 @@ impl<'a> Json<'a> {
         self.str(name).unwrap_or_default()
     }
 
+    /// A date: a string, or in a page's data the list of the word `Date` and that string.
+    pub(crate) fn as_date(self) -> Option<String> {
+        let mut items = self.items();
+        let kind = items.next_written().and_then(|(kind, _)| kind.as_str());
+        match kind.as_deref() {
+            Some("Date") => items.next_written()?.0.as_str(),
+            _ => self.as_str(),
+        }
+    }
+
     pub(crate) fn as_bool(self) -> Option<bool> {
         match self.json {
             "true" => Some(true),

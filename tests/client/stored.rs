@@ -4,7 +4,7 @@
 use h2ogpt::{Client, ConversationInfo, Error, Prompt, Result, Role, Step};
 
 use support::client::{builder, text};
-use support::service::{Builder, Dialect, Model, Seen, Service};
+use support::service::{Builder, Dialect, Fault, Model, Seen, Service};
 
 fn service(dialect: Dialect) -> Builder {
     Service::builder().dialect(dialect).terms(false)
@@ -95,6 +95,13 @@ fn without_an_api_the_list_comes_from_the_page() {
                 .all(|one| one.model == support::service::MODELS[0]),
             "{dialect}: {list:?}"
         );
+        // The pages of the earliest versions have no dates.
+        let is_dated = |one: &ConversationInfo| {
+            let date = one.updated_at.as_deref();
+            date.is_some_and(|date| date.starts_with("20") && date.ends_with('Z'))
+        };
+        let has_no_dates = matches!(dialect, Dialect::V0_3 | Dialect::V0_5 | Dialect::V0_6);
+        assert_eq!(list.iter().all(is_dated), !has_no_dates, "{list:?}");
     }
 }
 
@@ -213,6 +220,20 @@ fn what_is_not_there_has_no_messages() {
 }
 
 #[test]
+fn what_is_not_there_takes_no_message_also_where_the_api_is_hidden() {
+    for dialect in [Dialect::V0_8, Dialect::V0_9_3] {
+        let service = service(dialect).hide_api(true).start().unwrap();
+        let client = client(&service);
+        let mut conversation = client.resume("6b010396646b822e419515f3").unwrap();
+        let read = conversation.messages().unwrap_err().to_string();
+        let sent = conversation.send("Hello").unwrap_err().to_string();
+        assert_eq!(sent, read, "{dialect}");
+        assert!(!sent.contains("API is disabled"), "{dialect}: {sent}");
+        conversation.keep();
+    }
+}
+
+#[test]
 fn a_title_has_one_to_a_hundred_characters() {
     for dialect in Dialect::ALL {
         let service = service(dialect).start().unwrap();
@@ -280,6 +301,33 @@ fn a_shared_page_is_where_the_address_says() {
             let page = agent.get(&address).call().expect("the page");
             assert_eq!(page.status(), 200, "{dialect}");
         }
+    }
+}
+
+/// Such a server takes itself for `https`; on another site, its word is taken.
+#[test]
+fn a_shared_page_has_the_scheme_of_the_server_even_if_it_does_not_know_it() {
+    let service = service(Dialect::V0_5).start().unwrap();
+    let host = service.url().strip_prefix("http://").unwrap();
+    let mut conversation = client(&service).conversation().unwrap();
+    for (named, expected) in [
+        (
+            format!("https://{host}/r/abc"),
+            format!("http://{host}/r/abc"),
+        ),
+        (
+            "https://hf.co/chat/r/abc".into(),
+            "https://hf.co/chat/r/abc".into(),
+        ),
+    ] {
+        let body = format!("{{\"url\":\"{named}\"}}");
+        let response = Fault::Answer {
+            status: 200,
+            content_type: "application/json",
+            body,
+        };
+        service.fail_next(1, "POST /conversation/{id}/share", response);
+        assert_eq!(conversation.share().unwrap(), expected);
     }
 }
 
