@@ -264,3 +264,16 @@ fn tests_examples_and_benchmarks_that_are_named_exist() {
         }
     }
 }
+
+#[test]
+fn the_readme_and_the_changelog_have_the_versions_of_the_manifest() {
+    let (readme, changelog) = (read("README.md"), read("CHANGELOG.md"));
+    let manifest = read("Cargo.toml");
+    let quoted = |name| after(&manifest, name).split('"').nth(1).expect("a version");
+
+    let rust = format!("needs Rust {} or later", quoted("\nrust-version = "));
+    assert!(readme.contains(&rust), "{rust}");
+    let last = after(after(&changelog, "\n## [Unreleased]\n"), "\n## [");
+    let version = quoted("\nversion = ");
+    assert!(last.starts_with(&format!("{version}] - ")), "{version}");
+}
