@@ -5,8 +5,8 @@
 #     tests/fuzz/tokens.sh 60
 #     tests/fuzz/tokens.sh 3600 -verbosity=1    # with more options of libFuzzer
 #
-# It needs a nightly toolchain and `cargo install cargo-fuzz`. The inputs that it collects stay in
-# tests/fuzz/corpus/, where the next run begins.
+# It needs a nightly toolchain, which NIGHTLY may name, and `cargo install cargo-fuzz`. The inputs
+# that it collects stay in tests/fuzz/corpus/, where the next run begins.
 set -eu
 cd "$(dirname "$0")"
 export LC_ALL=C
@@ -27,6 +27,6 @@ done
 
 # No sanitizer, as the crate has no unsafe code. Comparisons are not traced, as that takes most of
 # the time: the words that they would reveal are in the dictionary.
-exec cargo +nightly fuzz run --fuzz-dir . --sanitizer none --no-trace-compares tokens \
+exec cargo "+${NIGHTLY:-nightly}" fuzz run --fuzz-dir . --sanitizer none --no-trace-compares tokens \
     "$corpus" "$seeds" -- -dict=tokens.dict -max_len=1024 -rss_limit_mb=256 -reload=0 \
     -verbosity=0 -print_final_stats=1 -max_total_time="$seconds" "$@"
