@@ -10,9 +10,14 @@ use crate::protocol::stream_event::StreamEvent;
 use crate::protocol::surrogates::SurrogateJoiner;
 use crate::protocol::token_line::TokenLine;
 
-/// Every recorded line that is a JSON object, without `data:`.
-fn lines() -> Vec<String> {
-    let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+/// Every recorded line that is a JSON object, without `data:`. The published package is without
+/// tests/, and has none.
+fn lines() -> Option<Vec<String>> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    if !tests.exists() {
+        return None;
+    }
+    let recordings = tests.join("recordings");
     let mut lines = Vec::new();
     for version in ["v0.5", "v0.8.4", "main"] {
         for file in fs::read_dir(recordings.join(version)).unwrap() {
@@ -24,7 +29,7 @@ fn lines() -> Vec<String> {
             lines.extend(json.filter(|json| json.starts_with('{')).map(str::to_owned));
         }
     }
-    lines
+    Some(lines)
 }
 
 /// The token that `serde_json` finds in an event.
@@ -62,8 +67,9 @@ fn assert_same(json: Json<'_>, value: &Value) {
 
 #[test]
 fn every_recorded_line_is_decoded_as_serde_json_reads_it() {
+    let Some(lines) = lines() else { return };
     let (mut objects, mut quick) = (0, 0);
-    for line in lines() {
+    for line in lines {
         let Ok(value) = serde_json::from_str::<Value>(&line) else {
             continue;
         };
