@@ -7,6 +7,8 @@ use super::surrogates;
 pub(super) enum FinalText {
     /// It begins with what was streamed, and this is missing.
     Addition(String),
+    /// It is what was streamed, without white space around it.
+    Trimmed,
     /// It is another text.
     Replacement(String),
 }
@@ -26,12 +28,22 @@ impl FinalText {
         if let Some(addition) = addition {
             return Some(FinalText::Addition(surrogates::decode(addition)?));
         }
+        let trimmed = streamed.trim();
+        // After tools, it is the text after the last call only.
+        let may_be_last = used_tools && streamed.ends_with(trimmed);
+        if token.is_empty()
+            && !trimmed.is_empty()
+            && !may_be_last
+            && surrogates::strip_decoded(content, trimmed) == Some("")
+        {
+            return Some(FinalText::Trimmed);
+        }
         let text = surrogates::decode(content)?;
         let addition = text.strip_prefix(streamed);
         if let Some(addition) = addition.and_then(|text| text.strip_prefix(token)) {
             return Some(FinalText::Addition(addition.to_owned()));
         }
-        // An empty one says nothing. After tools, it is the text after the last call only.
+        // An empty one says nothing.
         if text.is_empty() || used_tools && streamed.ends_with(&text) {
             return Some(FinalText::Addition(String::new()));
         }
@@ -49,7 +61,7 @@ impl FinalText {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use FinalText::{Addition, Replacement};
+    use FinalText::{Addition, Replacement, Trimmed};
 
     #[test]
     fn what_is_missing_at_the_end_is_added() {
@@ -59,11 +71,15 @@ mod tests {
             ("a", "ab", false, Addition("b".into())),
             ("ab", "ab", false, Addition("".into())),
             ("ab", "", false, Addition("".into())),
-            ("ab ", "ab", false, Replacement("ab".into())),
+            ("ab ", "ab", false, Trimmed),
+            (" a b\n\n", "a b", false, Trimmed),
+            (" ", "", false, Addition("".into())),
+            ("ab ", "abc", false, Replacement("abc".into())),
             ("ab", "b", false, Replacement("b".into())),
             ("ab", "b", true, Addition("".into())),
             ("ab", "abc", true, Addition("c".into())),
-            ("ab ", "ab", true, Replacement("ab".into())),
+            ("ab ", "ab", true, Trimmed),
+            (" ab", "ab", true, Addition("".into())),
             ("ab", "c", true, Addition("\n\nc".into())),
             ("ab\n\n", "c", true, Addition("c".into())),
             ("ab", "\nc", true, Addition("\nc".into())),

@@ -74,6 +74,7 @@ impl ReplyText {
         let streamed = self.text.len() + token.len();
         self.check_length(match &ending {
             FinalText::Addition(addition) => streamed + addition.len(),
+            FinalText::Trimmed => streamed,
             FinalText::Replacement(text) => streamed.max(text.len()),
         })?;
         match ending {
@@ -83,6 +84,12 @@ impl ReplyText {
                 self.text.reserve_exact(new.len());
                 self.text.push_str(&new);
                 Ok(new)
+            }
+            FinalText::Trimmed => {
+                self.text.truncate(self.text.trim_end().len());
+                let start = self.text.len() - self.text.trim_start().len();
+                self.text.drain(..start);
+                Ok(token)
             }
             FinalText::Replacement(text) => {
                 let streamed = mem::replace(&mut self.text, text);
