@@ -196,7 +196,10 @@ impl Decoder {
         let token = TokenLine::find(line).filter(|line| line.rest.is_empty());
         match token.and_then(|line| self.found_token(&line)) {
             Some(item) => item,
-            None => self.other_line(&String::from_utf8_lossy(line)),
+            None => match str::from_utf8(line) {
+                Ok(line) => self.other_line(line),
+                Err(_) => self.other_line(&String::from_utf8_lossy(line)),
+            },
         }
     }
 
