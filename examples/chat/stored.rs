@@ -1,12 +1,13 @@
 //! The conversations that are on a server: `--list` and `--delete`.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
-use h2ogpt::{ConversationInfo, Error};
+use h2ogpt::{Client, ConversationInfo, Error};
 
 use crate::client::{Surroundings, connect};
 use crate::environment::Cookie;
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 use crate::kept::{self, Kept};
 use crate::options::{Options, Which};
 use crate::shown::one_line;
@@ -15,8 +16,9 @@ use crate::waiting::Waiting;
 /// Prints the conversations of every session that is known: a line each of id, time, model and
 /// title, with tabs between them.
 pub fn list(options: &Options, surroundings: &Surroundings) -> Result<(), Failure> {
-    for cookie in sessions(options)? {
-        let client = connect(options, Some(&cookie), surroundings)?;
+    // Headers may make one session of several cookies.
+    let mut printed = HashSet::new();
+    in_each_session(options, surroundings, |client| {
         let waiting = Waiting::begin();
         let listed: Result<Vec<ConversationInfo>, Error> = client.conversations().collect();
         drop(waiting);
@@ -30,10 +32,13 @@ pub fn list(options: &Options, surroundings: &Surroundings) -> Result<(), Failur
                 &conversation.model,
                 &conversation.title,
             ];
-            writeln!(stdout, "{}", columns.map(one_line).join("\t"))?;
+            let line = columns.map(one_line).join("\t");
+            if printed.insert(conversation.id) {
+                writeln!(stdout, "{line}")?;
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Deletes a conversation, or all of them.
@@ -57,20 +62,21 @@ pub fn delete(
 }
 
 fn delete_all(options: &Options, surroundings: &Surroundings) -> Result<(), Failure> {
-    for cookie in sessions(options)? {
-        let deleted = connect(options, Some(&cookie), surroundings)?.delete_all();
-        deleted.map_err(|error| surroundings.failure(error, options))?;
-    }
-    Ok(())
+    in_each_session(options, surroundings, |client| {
+        let deleted = client.delete_all();
+        deleted.map_err(|error| surroundings.failure(error, options))
+    })
 }
 
 fn delete_one(options: &Options, id: &str, surroundings: &Surroundings) -> Result<(), Failure> {
     let kept = kept::find(Some(&options.url), Some(id))?;
     let cookie = options.cookie.clone().or(kept.and_then(|kept| kept.cookie));
-    let cookie = cookie.ok_or_else(|| {
-        Failure::usage("this conversation was not kept here, and H2OGPT_COOKIE is not set")
-    })?;
-    let deleted = connect(options, Some(&cookie), surroundings)?.delete(id);
+    if cookie.is_none() && options.headers.is_empty() {
+        return Err(Failure::usage(
+            "this conversation was not kept here, and H2OGPT_COOKIE is not set",
+        ));
+    }
+    let deleted = connect(options, cookie.as_ref(), surroundings)?.delete(id);
     deleted.map_err(|error| surroundings.failure(error, options))
 }
 
@@ -86,19 +92,46 @@ fn forget(options: &Options, which: &Which) -> Result<(), Failure> {
         .map_err(|error| Failure::other(format!("it cannot be forgotten: {error}")))
 }
 
-/// The session of `H2OGPT_COOKIE`, or else those of all that was kept on the server.
-fn sessions(options: &Options) -> Result<Vec<Cookie>, Failure> {
-    if let Some(cookie) = &options.cookie {
-        return Ok(vec![cookie.clone()]);
+/// Acts on every session that is known, one after the other.
+fn in_each_session(
+    options: &Options,
+    surroundings: &Surroundings,
+    mut act: impl FnMut(&Client) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let sessions = sessions(options)?;
+    if sessions.is_empty() {
+        say("no session of this server was kept here, and H2OGPT_COOKIE is not set");
+    }
+    for session in &sessions {
+        let acted = act(&connect(options, session.as_ref(), surroundings)?);
+        let error = acted.as_ref().err().and_then(Failure::error);
+        let needs_login = matches!(error, Some(Error::LoginRequired { .. }));
+        // The headers may have another purpose than to name a session.
+        let is_none = needs_login && session.is_none() && sessions.len() > 1;
+        if !is_none {
+            acted?;
+        }
+    }
+    Ok(())
+}
+
+/// The session of `H2OGPT_COOKIE`, or else those of all that was kept on the server, and the one
+/// that the server knows by the headers alone: `None`.
+fn sessions(options: &Options) -> Result<Vec<Option<Cookie>>, Failure> {
+    if options.cookie.is_some() {
+        return Ok(vec![options.cookie.clone()]);
     }
     let mut sessions = Vec::new();
     for kept in kept::all()? {
         if kept::is_same(&kept.url, &options.url)
-            && let Some(cookie) = kept.cookie
-            && !sessions.contains(&cookie)
+            && kept.cookie.is_some()
+            && !sessions.contains(&kept.cookie)
         {
-            sessions.push(cookie);
+            sessions.push(kept.cookie);
         }
+    }
+    if !options.headers.is_empty() {
+        sessions.push(None);
     }
     Ok(sessions)
 }

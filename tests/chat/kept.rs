@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use support::program::{Finished, Program};
-use support::service::{Dialect, Service};
+use support::script;
+use support::server::Server;
+use support::service::{Dialect, Fault, Service};
 
 use crate::{chat_program, folder};
 
@@ -112,13 +114,90 @@ fn a_session_of_the_environment_comes_before_what_was_kept() {
     assert_eq!(service.conversations(), 1);
 }
 
+/// A proxy in front says who somebody is.
+#[test]
+fn a_session_that_headers_name_is_listed_and_deleted() {
+    let state = folder("kept-header");
+    let service = Service::builder()
+        .dialect(Dialect::Main)
+        .trusted_email_header("X-Forwarded-Email");
+    let service = service.start().expect("a service");
+    let header = "X-Forwarded-Email: ada@example.org";
+    let ada = |state: &Path| chat(state).args(["-u", service.url(), "-H", header]);
+    let elsewhere = folder("kept-header-elsewhere");
+    let ids = || [(); 2].map(|()| kept(&ada(&elsewhere).args(["-k", "Hi"]).run()));
+    let lists = |state: &Path, ids: &[String]| {
+        let ended = ada(state).arg("--list").run();
+        assert_ok(&ended);
+        let mut listed: Vec<&str> = ended.stdout.lines().collect();
+        listed.sort_by_key(|line| ids.iter().position(|id| line.starts_with(&**id)));
+        assert_eq!(listed.len(), ids.len(), "{ended:?}");
+        for (line, id) in listed.iter().zip(ids) {
+            assert!(line.starts_with(&**id), "{ended:?}");
+        }
+    };
+
+    let [one, other] = ids();
+    lists(&state, &[one.clone(), other.clone()]);
+    // Where they were kept, each has a cookie too, but is listed once.
+    lists(&elsewhere, &[one.clone(), other.clone()]);
+    assert_ok(&ada(&state).args(["--delete", &one]).run());
+    lists(&state, &[other]);
+    assert_ok(&ada(&state).args(["--delete", "all"]).run());
+    assert_eq!(service.conversations(), 0);
+
+    // Somebody else's is neither.
+    let [one, other] = ids();
+    let header = "X-Forwarded-Email: grace@example.org";
+    let grace = || chat(&state).args(["-u", service.url(), "-H", header]);
+    assert_eq!(grace().arg("--list").run().stdout, "");
+    assert_eq!(grace().args(["--delete", &one]).run().status, Some(4));
+    assert_ok(&grace().args(["--delete", "all"]).run());
+    lists(&state, &[one, other]);
+}
+
+#[test]
+fn headers_that_name_no_session_do_not_hide_what_was_kept() {
+    let state = folder("kept-other-header");
+    let service = Service::builder().dialect(Dialect::Main).faults(|request| {
+        let is_known = request.header("cookie").is_some();
+        (!is_known).then_some(Fault::Status(401, None))
+    });
+    let service = service.start().expect("a service");
+    let own = || chat(&state).args(["-u", service.url(), "-H", "X-Key: 1"]);
+    let session = "0123456789abcdef0123456789abcdef";
+    let ended = own().env("H2OGPT_COOKIE", session).args(["-k", "Hi"]).run();
+    let id = kept(&ended);
+    let listed = own().arg("--list").run();
+    assert_ok(&listed);
+    assert!(listed.stdout.starts_with(&id), "{listed:?}");
+    assert_ok(&own().args(["--delete", "all"]).run());
+    assert_eq!(service.conversations(), 0);
+    // Now nobody is known.
+    assert_eq!(own().arg("--list").run().status, Some(4));
+}
+
+#[test]
+fn where_no_session_is_known_one_line_says_so() {
+    let state = folder("kept-nothing");
+    let server = Server::start(script::replies(&["Hello"]));
+    for options in [&["--list"][..], &["--delete", "all"]] {
+        let ended = chat(&state).args(["-u", &server.url()]).args(options).run();
+        let said = "chat: no session of this server was kept here, and H2OGPT_COOKIE is not set\n";
+        let outcome = (ended.status, &*ended.stdout, &*ended.stderr);
+        assert_eq!(outcome, (Some(0), "", said), "{options:?}");
+    }
+    assert_eq!(server.requests().len(), 0);
+}
+
 #[test]
 fn the_file_is_for_its_owner_alone_and_only_written_by_keep() {
     let state = folder("kept-file");
     let service = service(Dialect::V0_5);
     let file = state.join("h2ogpt/kept");
     for options in [&["Hi"][..], &["--list"], &["--delete", "all"]] {
-        assert_ok(&chat(&state).args(["-u", service.url()]).args(options).run());
+        let ended = chat(&state).args(["-u", service.url()]).args(options).run();
+        assert_eq!(ended.status, Some(0), "{ended:?}");
     }
     assert!(!file.exists());
     assert_eq!(fs::read_dir(&state).expect("a folder").count(), 0);
@@ -160,7 +239,7 @@ fn what_cannot_be_remembered_is_kept_all_the_same() {
 fn a_conversation_is_kept_after_a_signal_too() {
     let state = folder("kept-signal");
     let service = Service::builder().faults(|request| {
-        let stall = support::service::Fault::Stall(2);
+        let stall = Fault::Stall(2);
         request.is_message().then_some(stall)
     });
     let service = service.start().expect("a service");
