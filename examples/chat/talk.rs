@@ -99,12 +99,16 @@ impl<'a> Talk<'a> {
             Err(failure) => Err(failure),
         };
         if self.options.json {
+            let conversation = self.conversation.as_ref();
             json::print(&json::outcome(&json::Outcome {
                 failure: outcome.as_ref().err(),
                 finish_reason: received.finish_reason,
                 text: &received.text,
-                model: self.options.model.as_deref(),
-                conversation: self.conversation.as_ref().map(Conversation::id),
+                model: match conversation {
+                    Some(conversation) => conversation.model(),
+                    None => self.options.model.as_deref(),
+                },
+                conversation: conversation.map(Conversation::id),
             }))?;
         }
         if let Some(turn) = self.turns.last_mut() {

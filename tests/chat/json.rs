@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use support::program::{Finished, Program};
 use support::script::{self, ID};
 use support::server::{Server, Then};
-use support::service::{Dialect, Fault, Service};
+use support::service::{Dialect, Fault, MODELS, Service};
 
-use crate::chat_program;
+use crate::{chat_program, folder};
 
 fn chat(url: &str) -> Program {
     chat_program().args(["-u", url, "-m", "model", "--json", "Hi"])
@@ -50,6 +50,28 @@ fn a_complete_reply_is_its_tokens_and_its_outcome() {
 
     let ended = chat(&server.url()).arg("--no-stream").run();
     assert_eq!((ended.status, lines(&ended)), (Some(0), vec![outcome]));
+}
+
+#[test]
+fn the_model_of_the_outcome_is_the_one_that_replies() {
+    let service = Service::start().expect("a service");
+    let model_of = |options: &[&str]| {
+        let program = chat_program().args(["-u", service.url(), "--json", "Hi"]);
+        outcome(&program.args(options).run())["model"].take()
+    };
+    assert_eq!(model_of(&[]), MODELS[0]);
+    assert_eq!(model_of(&["-m", MODELS[1]]), MODELS[1]);
+
+    // Only the server knows that of a conversation that was there before.
+    let state = folder("json-model");
+    let chat = |options: &[&str]| {
+        let program = chat_program().env("XDG_STATE_HOME", &state).args(options);
+        program.args(["-u", service.url(), "--json", "Hi"]).run()
+    };
+    assert_eq!(outcome(&chat(&["-k"]))["model"], MODELS[0]);
+    let ended = chat(&["-c", "-m", MODELS[1]]);
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert_eq!(outcome(&ended)["model"], Value::Null);
 }
 
 #[test]
