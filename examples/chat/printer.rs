@@ -126,7 +126,10 @@ fn say_event(event: &Event) {
 }
 
 fn say_search(search: &WebSearch) {
-    say(format_args!("web search: {}", one_line(&search.message)));
+    let message = one_line(&search.message);
+    if !message.trim().is_empty() {
+        say(format_args!("web search: {message}"));
+    }
     for source in &search.sources {
         let (title, link) = (one_line(&source.title), one_line(&source.link));
         say(format_args!("  {title} <{link}>"));

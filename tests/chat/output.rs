@@ -4,7 +4,9 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use support::http1::{chunk, response};
+use serde_json::json;
+
+use support::http1::{Request, chunk, response};
 use support::listener::lock;
 use support::program::{DEMO_NOTE, Program};
 use support::script::{self, Endpoint};
@@ -236,5 +238,24 @@ fn a_reply_that_is_cut_at_its_greatest_length_is_said_to_be() {
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert_eq!(ended.stdout, "You said: \"one\n");
     let said = format!("{DEMO_NOTE}chat: the reply was cut off at its maximum length\n");
+    assert_eq!(ended.stderr, said);
+}
+
+#[test]
+fn the_steps_of_a_web_search_are_said_unless_they_are_without_words() {
+    let search = |request: &Request| {
+        let steps = json!({ "messages": [
+            { "type": "update", "message": "Searching", "args": ["primes"] },
+            { "type": "update" },
+            { "type": "update", "message": " ", "sources": [{ "title": "T", "link": "L" }] },
+            { "type": "result", "id": "1" },
+        ]});
+        let is_search = request.endpoint() == Endpoint::WebSearch;
+        is_search.then(|| response("200 OK", &[script::JSON], steps.to_string()))
+    };
+    let server = Server::start(script::responding(search));
+    let ended = chat(&server).args(["-w", "Name a prime number."]).run();
+    assert_eq!((ended.status, &*ended.stdout), (Some(0), "Hi\n"));
+    let said = "chat: web search: Searching: primes\nchat:   T <L>\n";
     assert_eq!(ended.stderr, said);
 }
