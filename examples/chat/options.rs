@@ -57,7 +57,7 @@ pub enum Task {
     Delete(Which),
     Serve(Dialect),
     /// Print this, and nothing else.
-    Show(String),
+    Show(&'static str),
 }
 
 pub enum Which {
@@ -107,9 +107,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Those of the environment.
-    fn new() -> Result<Options, Failure> {
-        Ok(Options {
+    fn new() -> Options {
+        Options {
             task: Task::Talk,
             url: DEFAULT_URL.into(),
             demo: None,
@@ -117,14 +116,14 @@ impl Options {
             replies: Vec::new(),
             prompt: String::new(),
             files: Vec::new(),
-            model: variable("H2OGPT_MODEL")?,
+            model: None,
             system: None,
             parameters: Parameters::new(),
             headers: Vec::new(),
             proxy: None,
             cacert: None,
-            ssl_cert_file: environment::path("SSL_CERT_FILE"),
-            cookie: variable("H2OGPT_COOKIE")?.as_deref().map(Cookie::parse),
+            ssl_cert_file: None,
+            cookie: None,
             timeout: Duration::from_secs(120),
             within: None,
             retries: 0,
@@ -137,11 +136,11 @@ impl Options {
             verbose: false,
             going_on: GoingOn::No,
             named_url: None,
-        })
+        }
     }
 
     pub fn parse() -> Result<Options, Failure> {
-        let mut options = Options::new()?;
+        let mut options = Options::new();
         let mut words: Vec<String> = Vec::new();
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
@@ -154,10 +153,13 @@ impl Options {
                 Short(letter) => long_name(letter)?,
             };
             if options.set_flag(&name) {
-                continue;
+                match options.task {
+                    // Whatever follows, and whatever the environment holds.
+                    Task::Show(_) => return Ok(options),
+                    _ => continue,
+                }
             }
             match name.as_str() {
-                "help" | "version" => return Ok(options),
                 "demo" | "serve" | "continue" => {
                     let value = arguments.optional_value().map(|value| value.string());
                     options.set_optional(&name, value.transpose()?)?;
@@ -169,6 +171,7 @@ impl Options {
             }
         }
         options.prompt = words.join(" ");
+        options.read_environment()?;
         options.find_server()?;
         Ok(options)
     }
@@ -176,10 +179,9 @@ impl Options {
     /// Sets an option without a value. Returns whether it is one.
     fn set_flag(&mut self, name: &str) -> bool {
         match name {
-            "help" => self.task = Task::Show(HELP.into()),
+            "help" => self.task = Task::Show(HELP),
             "version" => {
-                let version = concat!("chat ", env!("CARGO_PKG_VERSION"), "\n");
-                self.task = Task::Show(version.into());
+                self.task = Task::Show(concat!("chat ", env!("CARGO_PKG_VERSION"), "\n"));
             }
             "json" => self.json = true,
             "keep" => self.keep = true,
@@ -244,6 +246,16 @@ impl Options {
         if let Some(doubt) = parameters::doubt(option) {
             say(doubt);
         }
+        Ok(())
+    }
+
+    /// Sets what the command line leaves open.
+    fn read_environment(&mut self) -> Result<(), Failure> {
+        if self.model.is_none() {
+            self.model = variable("H2OGPT_MODEL")?;
+        }
+        self.cookie = variable("H2OGPT_COOKIE")?.as_deref().map(Cookie::parse);
+        self.ssl_cert_file = environment::path("SSL_CERT_FILE");
         Ok(())
     }
 

@@ -56,7 +56,15 @@ fn a_value_that_is_not_utf_8_is_refused_by_name() {
         let said = format!("chat: {name} is not UTF-8 (see --help)\n");
         let outcome = (ended.status, &*ended.stdout, &*ended.stderr);
         assert_eq!(outcome, (Some(2), "", &*said), "{ended:?}");
+        for option in ["--help", "--version"] {
+            let ended = chat_program().env(name, value).arg(option).run();
+            assert_eq!((ended.status, &*ended.stderr), (Some(0), ""), "{ended:?}");
+        }
     }
+    // What is not used does no harm.
+    let server = server();
+    let ended = chat(&server).env("H2OGPT_MODEL", value).run();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
 }
 
 #[test]

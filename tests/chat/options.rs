@@ -199,7 +199,7 @@ fn wrong_use_is_refused_before_anything_is_sent() {
 #[test]
 fn the_program_tells_its_options_and_its_version() {
     for option in ["-h", "--help"] {
-        let ended = chat_program().args(["ignored", option]).run();
+        let ended = chat_program().args(["ignored", option, "--unknown"]).run();
         assert_eq!((ended.status, &*ended.stderr), (Some(0), ""), "{ended:?}");
         let documented = [
             "-u, --url",
