@@ -1,6 +1,5 @@
 //! What a person types at the prompt, with line editing and the history of this run.
 
-use std::env;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -24,8 +23,11 @@ pub const HOW_TO_LEAVE: &str = "Ctrl-D or /exit ends the chat";
 /// Encloses a prompt of several lines.
 const QUOTES: &str = "\"\"\"";
 
-/// Without line editing, a terminal on Linux passes on so many bytes of a longer line.
+/// Without line editing, a terminal on Linux cuts a line after so many bytes.
 const LONGEST_LINE: usize = 4095;
+
+const CUT: &str = "the terminal has cut this line, which is not sent; a long prompt can come from a \
+                   file: chat < FILE";
 
 /// What a person has typed.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,14 +46,14 @@ pub enum Typed {
 
 pub struct Editor {
     /// `None` while another thread waits for a key.
-    lines: Option<LineEditor>,
+    lines: Option<Lines>,
     terminal: Terminal,
 }
 
 impl Editor {
     pub fn new() -> Result<Editor, Failure> {
         Ok(Editor {
-            lines: Some(LineEditor::new()?),
+            lines: Some(Lines::new()?),
             terminal: Terminal::save(),
         })
     }
@@ -60,7 +62,7 @@ impl Editor {
     pub fn read(&mut self, signals: &Signals) -> Result<Typed, Failure> {
         let lines = self.lines.take();
         let mut lines = lines.ok_or_else(|| Failure::other("the terminal is in use"))?;
-        let is_plain = lines.is_plain;
+        let is_plain = matches!(lines, Lines::Plain);
         let reading = signals.begin(move || {
             signals::receive_resizes();
             let typed = lines.read();
@@ -90,73 +92,100 @@ impl Editor {
     }
 }
 
-struct LineEditor {
-    editor: rustyline::Editor<Assistant, MemHistory>,
-    /// Whether lines cannot be edited on this terminal.
-    is_plain: bool,
+/// How lines are read.
+enum Lines {
+    Edited(Box<rustyline::Editor<Assistant, MemHistory>>),
+    /// As the terminal passes them on.
+    Plain,
 }
 
-impl LineEditor {
-    fn new() -> Result<LineEditor, Failure> {
+impl Lines {
+    fn new() -> Result<Lines, Failure> {
+        if terminal::is_plain() {
+            return Ok(Lines::Plain);
+        }
         let config = Config::builder().behavior(Behavior::PreferTerm);
         let config = config.auto_add_history(true).build();
         let history = MemHistory::with_config(&config);
         let mut editor =
             rustyline::Editor::with_history(config, history).map_err(Failure::other)?;
         editor.set_helper(Some(Assistant::default()));
-        let is_plain = env::var("TERM").is_ok_and(|term| terminal::is_plain(&term));
-        Ok(LineEditor { editor, is_plain })
+        Ok(Lines::Edited(Box::new(editor)))
     }
 
     fn read(&mut self) -> Result<Typed, Failure> {
-        let prompt = if self.is_plain {
-            // It would go to standard output.
-            let _ = write!(io::stderr(), "{PROMPT}");
-            ""
-        } else {
-            PROMPT
+        let read = match self {
+            Lines::Edited(editor) => read_edited(editor),
+            Lines::Plain => read_plain(),
         };
-        if let Some(assistant) = self.editor.helper() {
-            assistant.has_text.store(false, Relaxed);
-        }
-        match self.editor.readline(prompt) {
-            Ok(text) => Ok(self.typed(&text)),
+        match read {
             Err(ReadlineError::Eof) => Ok(Typed::End),
-            Err(ReadlineError::Interrupted) => {
-                let assistant = self.editor.helper();
-                let has_text = assistant.is_some_and(|it| it.has_text.load(Relaxed));
-                Ok(if has_text {
-                    Typed::Cleared
-                } else {
-                    Typed::Interrupt
-                })
-            }
             Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 Ok(Typed::Unusable("this line is not UTF-8, and not sent"))
             }
             // The terminal is gone.
             Err(error) => Err(Failure::other(error)),
+            Ok(typed) => Ok(typed),
         }
     }
+}
 
-    fn typed(&self, text: &str) -> Typed {
-        if self.is_plain && text.len() == LONGEST_LINE {
-            return Typed::Unusable(
-                "the terminal has cut this line, which is not sent; a long prompt can come from \
-                 a file: chat < FILE",
-            );
+fn read_edited(editor: &mut rustyline::Editor<Assistant, MemHistory>) -> rustyline::Result<Typed> {
+    if let Some(assistant) = editor.helper() {
+        assistant.has_text.store(false, Relaxed);
+    }
+    match editor.readline(PROMPT) {
+        Err(ReadlineError::Interrupted) => {
+            let assistant = editor.helper();
+            let has_text = assistant.is_some_and(|it| it.has_text.load(Relaxed));
+            Ok(if has_text {
+                Typed::Cleared
+            } else {
+                Typed::Interrupt
+            })
         }
-        let text = terminal::without_escapes(text);
-        match text.trim_start().strip_prefix(QUOTES) {
-            Some(quoted) => {
-                let quoted = quoted.trim_end();
-                let quoted = quoted.strip_suffix(QUOTES).unwrap_or(quoted);
-                Typed::Lines(quoted.trim_matches('\n').to_owned())
-            }
-            None if text.trim_end().contains('\n') => Typed::Lines(text),
-            None => Typed::Line(text),
+        read => Ok(typed(&read?)),
+    }
+}
+
+fn read_plain() -> rustyline::Result<Typed> {
+    // Standard output is for replies.
+    let _ = write!(io::stderr(), "{PROMPT}");
+    let (mut text, mut is_cut) = (String::new(), false);
+    loop {
+        let length = io::stdin().read_line(&mut text)?;
+        if length == 0 {
+            return Err(ReadlineError::Eof);
+        }
+        is_cut |= length > LONGEST_LINE;
+        if !is_open(&text) {
+            break;
         }
     }
+    Ok(if is_cut {
+        Typed::Unusable(CUT)
+    } else {
+        typed(&text)
+    })
+}
+
+fn typed(text: &str) -> Typed {
+    let text = terminal::without_escapes(text);
+    match text.trim_start().strip_prefix(QUOTES) {
+        Some(quoted) => {
+            let quoted = quoted.trim_end();
+            let quoted = quoted.strip_suffix(QUOTES).unwrap_or(quoted);
+            Typed::Lines(quoted.trim_matches('\n').to_owned())
+        }
+        None if text.trim_end().contains('\n') => Typed::Lines(text),
+        None => Typed::Line(text),
+    }
+}
+
+/// Whether the quotes around several lines are still open.
+fn is_open(text: &str) -> bool {
+    let quoted = text.trim().strip_prefix(QUOTES);
+    quoted.is_some_and(|quoted| !quoted.ends_with(QUOTES))
 }
 
 /// Knows when a prompt is complete, and how commands go on.
@@ -182,11 +211,7 @@ impl Hinter for Assistant {
 
 impl Validator for Assistant {
     fn validate(&self, line: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
-        let is_open = match line.input().trim().strip_prefix(QUOTES) {
-            Some(quoted) => !quoted.ends_with(QUOTES),
-            None => false,
-        };
-        Ok(if is_open {
+        Ok(if is_open(line.input()) {
             ValidationResult::Incomplete
         } else {
             ValidationResult::Valid(None)

@@ -1,9 +1,11 @@
 //! The terminal that a person types at.
 
-#[cfg(unix)]
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use std::env;
 #[cfg(unix)]
 use std::io::{self, Write};
+
+#[cfg(unix)]
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 
 /// The settings of the terminal before a line is edited on it.
 pub struct Terminal {
@@ -26,14 +28,23 @@ impl Terminal {
         if let Some(saved) = &self.saved {
             let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, saved);
             // Ends the bracketed paste, and the line.
-            let _ = write!(io::stderr(), "\x1b[?2004l\r\n");
+            let end = if is_plain() { "\n" } else { "\x1b[?2004l\r\n" };
+            let _ = write!(io::stderr(), "{end}");
         }
     }
 }
 
-/// Whether lines cannot be edited on terminals of this name.
-pub fn is_plain(term: &str) -> bool {
-    matches!(term, "dumb" | "cons25" | "emacs")
+/// Whether the terminal understands no escape sequences, so that lines cannot be edited on it.
+pub fn is_plain() -> bool {
+    let is_known_as_plain = |term: &str| {
+        let plain = ["", "dumb", "cons25", "emacs"];
+        plain.iter().any(|name| term.eq_ignore_ascii_case(name))
+    };
+    match env::var("TERM") {
+        Ok(term) => is_known_as_plain(&term),
+        // Terminals of Windows have no name.
+        Err(_) => cfg!(not(windows)),
+    }
 }
 
 /// What was typed or pasted, without the sequences that keys send, and without control characters.

@@ -6,6 +6,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::terminal;
+
 const ERASE: &str = "\r\x1b[K";
 
 /// There is one terminal. Whoever writes to standard error meanwhile holds this.
@@ -26,7 +28,7 @@ pub struct Waiting(Option<JoinHandle<()>>);
 
 impl Waiting {
     pub fn begin() -> Waiting {
-        let is_known = env::var_os("TERM").is_some_and(|name| name != "dumb");
+        let is_known = env::var_os("TERM").is_some() && !terminal::is_plain();
         if !is_known || !io::stderr().is_terminal() {
             return Waiting(None);
         }

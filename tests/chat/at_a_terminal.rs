@@ -188,6 +188,29 @@ fn nothing_is_shown_where_it_could_not_be_taken_away() {
 }
 
 #[test]
+fn nothing_but_text_is_written_to_a_terminal_that_understands_no_more() {
+    let server = Server::start(script::replies(&["Hello"]));
+    let chat = || chat(&server.url());
+    let programs = [
+        chat().env("TERM", "dumb"),
+        chat().env("TERM", ""),
+        chat().env_remove("TERM"),
+    ];
+    for program in programs {
+        let mut terminal = on_a_terminal(program);
+        terminal.wait_for("> ");
+        terminal.press("One\n");
+        terminal.wait_for("Hello\r\n");
+        terminal.wait_for("> ");
+        // Which leaves the terminal as it was.
+        terminal.signal("TERM");
+        let (status, output) = terminal.finish();
+        assert_eq!(status, Some(143), "{output:?}");
+        assert!(!output.contains('\u{1b}'), "{output:?}");
+    }
+}
+
+#[test]
 fn a_reply_that_goes_elsewhere_is_waited_for_visibly_too() {
     let (server, gate) = late(hello);
     let (mut elsewhere, stdout) = io::pipe().expect("a pipe");
