@@ -177,7 +177,7 @@ impl From<lexopt::Error> for Failure {
     }
 }
 
-/// Says something on standard error. Nobody may be listening there, which is no failure.
+/// Says something on standard error. If that is closed, it is no failure.
 pub fn say(message: impl Display) {
     let _hidden = waiting::hide();
     let _ = writeln!(io::stderr(), "chat: {message}");

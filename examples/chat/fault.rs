@@ -7,7 +7,7 @@ use crate::service::{Fault, Seen};
 
 /// Something that goes wrong with every request of a kind.
 #[derive(Clone, Debug)]
-pub struct Named {
+pub struct NamedFault {
     at: At,
     fault: Fault,
 }
@@ -24,9 +24,9 @@ enum At {
 const NAMES: &str = "status=CODE, reset, hangup, delay=SECONDS, and with a number of tokens cut, \
                      cut-mid-event, stall, error, no-final, disconnect, length";
 
-impl Named {
+impl NamedFault {
     /// Reads `[WHERE:]NAME[=N]`; a message is where, if nothing else is said.
-    pub fn parse(text: &str) -> Result<Named, Failure> {
+    pub fn parse(text: &str) -> Result<NamedFault, Failure> {
         let (at, fault) = match text.split_once(':') {
             Some((at, fault)) => (at, fault),
             None => ("message", text),
@@ -45,7 +45,7 @@ impl Named {
             }
         };
         let unknown = || Failure::usage(format!("there is no fault {fault:?}: there are {NAMES}"));
-        Ok(Named {
+        Ok(NamedFault {
             at,
             fault: parse_fault(fault).ok_or_else(unknown)?,
         })

@@ -89,6 +89,6 @@ fn help() {
         text.push_str(&format!("{command:8} {meaning}\n"));
     }
     text.push_str("\"\"\" begins and ends a prompt of several lines; a paste is one\n");
-    // Nobody may be listening there.
+    // Standard error may be closed.
     let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -1,6 +1,6 @@
 //! What `--json` prints: one object a line.
 
-use std::io;
+use std::io::{self, Write};
 
 use h2ogpt::{Error, Event, FinishReason, Reasoning, Step, ToolUpdate, WebSearch};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use crate::failure::Failure;
 
 /// What came of one prompt.
-#[derive(Default)]
 pub struct Outcome<'a> {
     pub failure: Option<&'a Failure>,
     pub finish_reason: Option<FinishReason>,
@@ -19,8 +18,6 @@ pub struct Outcome<'a> {
 
 /// Writes one object at once.
 pub fn print(object: &Value) -> io::Result<()> {
-    use io::Write;
-
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{object}")?;
     stdout.flush()

@@ -10,7 +10,7 @@ use lexopt::prelude::*;
 
 use crate::environment::{self, Cookie, variable};
 use crate::failure::{Failure, say};
-use crate::fault::Named;
+use crate::fault::NamedFault;
 use crate::help::HELP;
 use crate::kept::{self, Kept};
 use crate::parameters;
@@ -76,7 +76,7 @@ pub struct Options {
     pub task: Task,
     pub url: String,
     pub demo: Option<Dialect>,
-    pub faults: Vec<Named>,
+    pub faults: Vec<NamedFault>,
     /// What the server of `--serve` and `--demo` replies.
     pub replies: Vec<String>,
     pub prompt: String,
@@ -225,12 +225,12 @@ impl Options {
         match name {
             "delete" if value == "all" => self.task = Task::Delete(Which::All),
             "delete" => self.task = Task::Delete(Which::One(value)),
-            "fault" => self.faults.push(Named::parse(&value)?),
+            "fault" => self.faults.push(NamedFault::parse(&value)?),
             "header" => self.headers.push(header(&value)?),
             "model" => self.model = Some(value),
             "option" => self.set_parameter(&value)?,
             "proxy" => self.proxy = Some(value),
-            "retries" => self.retries = number(&value)?,
+            "retries" => self.retries = retries(&value)?,
             "system" => self.system = Some(value),
             "timeout" => self.timeout = seconds(&value)?,
             "url" => self.named_url = Some(value),
@@ -334,7 +334,7 @@ pub fn attachment(path: &Path) -> Result<Attachment, Failure> {
     }
 }
 
-/// Its value is a secret, and not shown.
+/// Reads `NAME: VALUE`. The value may be a secret, and is not shown.
 fn header(text: &str) -> Result<(String, String), Failure> {
     match text.split_once(':') {
         Some((name, value)) if !name.trim().is_empty() => {
@@ -351,7 +351,7 @@ fn seconds(text: &str) -> Result<Duration, Failure> {
         .ok_or_else(|| Failure::usage(format!("{text:?} is not a number of seconds above 0")))
 }
 
-fn number(text: &str) -> Result<u32, Failure> {
-    let number = text.parse();
-    number.map_err(|_| Failure::usage(format!("{text:?} is not a number of retries")))
+fn retries(text: &str) -> Result<u32, Failure> {
+    let retries = text.parse();
+    retries.map_err(|_| Failure::usage(format!("{text:?} is not a number of retries")))
 }

@@ -69,7 +69,7 @@ impl Output {
 /// Standard output without the buffer of the standard library, which writes the lines of a text
 /// before the rest of it.
 #[cfg(unix)]
-pub fn unbuffered() -> Box<dyn Write> {
+fn unbuffered() -> Box<dyn Write> {
     use std::fs::File;
     use std::os::fd::AsFd;
 
@@ -80,6 +80,6 @@ pub fn unbuffered() -> Box<dyn Write> {
 }
 
 #[cfg(not(unix))]
-pub fn unbuffered() -> Box<dyn Write> {
+fn unbuffered() -> Box<dyn Write> {
     Box::new(io::stdout())
 }

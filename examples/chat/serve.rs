@@ -10,8 +10,8 @@ use crate::options::{Options, Task};
 use crate::service::{Dialect, Service};
 use crate::signals::Signals;
 
-/// Time before each token that a person reads.
-const READING_SPEED: Duration = Duration::from_millis(40);
+/// Time before each token of a demonstration, about as fast as a person reads.
+const DEMO_DELAY: Duration = Duration::from_millis(40);
 
 /// Starts the server of `--demo`, which the options then name.
 pub fn start_demo(options: &mut Options) -> Result<Option<Service>, Failure> {
@@ -19,7 +19,7 @@ pub fn start_demo(options: &mut Options) -> Result<Option<Service>, Failure> {
         return Ok(None);
     };
     say("a demonstration: the replies are made up in this program, without a model");
-    let service = start(options, dialect, READING_SPEED)?;
+    let service = start(options, dialect, DEMO_DELAY)?;
     options.url = service.url().to_owned();
     Ok(Some(service))
 }

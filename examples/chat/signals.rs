@@ -76,7 +76,7 @@ impl Signals {
         Signals { deadline, ..self }
     }
 
-    /// The first signal since the last [`clear`](Signals::clear).
+    /// The first signal since the last [`clear_interrupt`](Signals::clear_interrupt).
     pub fn received(&self) -> Option<Signal> {
         self.shared.lock().received
     }
@@ -120,7 +120,7 @@ impl Signals {
                 Ok(done) => Outcome::Done(done),
                 Err(_) => Outcome::Panicked,
             };
-            // Nobody may wait for it any more.
+            // Perhaps nobody waits for it any more.
             let _ = worker.send(outcome);
         };
         thread::Builder::new().spawn(work).map_err(no_thread)?;

@@ -13,7 +13,7 @@ pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
     is_near.then_some(nearest)
 }
 
-/// How many characters have to be inserted, deleted, replaced or exchanged with their neighbour.
+/// How many characters have to be inserted, deleted, replaced or swapped with their neighbour.
 fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let mut before: Vec<usize> = Vec::new();

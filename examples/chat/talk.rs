@@ -26,7 +26,7 @@ pub struct Talk<'a> {
     conversation: Option<Conversation>,
     /// Whether it was there before, and stays.
     is_resumed: bool,
-    /// Whether it stays as `/keep` said so.
+    /// Whether it stays because of `/keep`.
     is_kept: bool,
     /// The prompts so far, and their replies.
     turns: Vec<Turn>,
