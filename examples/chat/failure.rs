@@ -136,7 +136,7 @@ fn is_over(error: &Error) -> bool {
 fn hint(error: &Error, options: &Options) -> Option<String> {
     let is_first = matches!(error.step(), Some(Step::Settings | Step::Models));
     Some(match error {
-        _ if is_over(error) => "--within grants more".into(),
+        _ if is_over(error) => "--within allows more time".into(),
         Error::Network { .. } | Error::Timeout { .. } if options.url == DEFAULT_URL => {
             "the public server of 2023 is offline, name another one with --url or H2OGPT_URL".into()
         }
@@ -148,7 +148,7 @@ fn hint(error: &Error, options: &Options) -> Option<String> {
         Error::Timeout {
             limit: TimeLimit::Token,
             ..
-        } => "--timeout grants more".into(),
+        } => "--timeout allows more time".into(),
         Error::LoginRequired { .. } => {
             "log in with a browser, and set H2OGPT_COOKIE to the value of the cookie hf-chat".into()
         }
@@ -166,7 +166,7 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::OutputClosed,
-            _ => Failure::Other(format!("the reply cannot be written: {error}")),
+            _ => Failure::Other(format!("cannot write to standard output: {error}")),
         }
     }
 }

@@ -39,8 +39,7 @@ impl NamedFault {
             "delete" => At::Delete,
             _ => {
                 return Err(Failure::usage(format!(
-                    "there are no faults at {at:?}, but at models, settings, create, message and \
-                     delete"
+                    "a fault can be at models, settings, create, message or delete, not at {at:?}"
                 )));
             }
         };

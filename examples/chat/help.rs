@@ -30,8 +30,8 @@ follows after a blank line. Without a prompt, on a terminal: a chat (/help).
       --share              share the conversation with the model's authors
       --serve[=DIALECT]    be the server of --demo (v0.3 to v0.9.6, or main) for
                            tests of programs; PROMPT is what it replies
-      --replies FILE       replies of it, one after another, --- between them
-      --fault NAME[=N]     what goes wrong on it, such as cut=3 (see README)
+      --replies FILE       its replies, in turn, with lines of --- between them
+      --fault NAME[=N]     what goes wrong there, such as cut=3 (see README)
   -v, --verbose            each request and its status on standard error
   -h, --help; -V, --version
 

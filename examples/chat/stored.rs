@@ -88,8 +88,11 @@ fn forget(options: &Options, which: &Which) -> Result<(), Failure> {
                 Which::One(id) => *id == kept.id,
             }
     };
-    kept::forget(is_gone)
-        .map_err(|error| Failure::other(format!("it cannot be forgotten: {error}")))
+    kept::forget(is_gone).map_err(|error| {
+        Failure::other(format!(
+            "what was deleted is still remembered here: {error}"
+        ))
+    })
 }
 
 /// Acts on every session that is known, one after the other.

@@ -245,7 +245,7 @@ impl Talk<'_> {
         if !models.is_empty() && !models.iter().any(|model| model == name) {
             let named = models[..models.len().min(MODELS_NAMED)].join(", ");
             return Err(Failure::input(format!(
-                "the server has no model {name:?}, but {named}"
+                "the server has no model {name:?}; it has {named}"
             )));
         }
         self.options.model = Some(name.to_owned());

@@ -212,6 +212,21 @@ fn output_that_nobody_reads_is_no_failure() {
     assert_eq!(server.requests_to(Endpoint::Delete).len(), 2);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_a_failure_that_says_so() {
+    for argument in ["--list-models", "--help", "Hi"] {
+        let script = "exec \"$0\" --demo \"$1\" > /dev/full";
+        let program = Program::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_chat"), argument]);
+        let ended = program.run();
+        assert_eq!(ended.status, Some(1), "{ended:?}");
+        let said = ended.stderr.replace(DEMO_NOTE, "");
+        let expected = "chat: cannot write to standard output: ";
+        assert!(said.starts_with(expected), "{ended:?}");
+        assert_eq!(said.lines().count(), 1, "{ended:?}");
+    }
+}
+
 #[test]
 fn the_ask_program_prints_the_reply_to_its_arguments() {
     let server = Server::start(script::replies(&["Hello", " there"]));
