@@ -63,7 +63,11 @@ pub fn delete(
 
 fn delete_all(options: &Options, surroundings: &Surroundings) -> Result<(), Failure> {
     in_each_session(options, surroundings, |client| {
-        let deleted = client.delete_all();
+        // A session without any may be a new one, which has not accepted the server's terms.
+        let Some(first) = client.conversations().next() else {
+            return Ok(());
+        };
+        let deleted = first.and_then(|_| client.delete_all());
         deleted.map_err(|error| surroundings.failure(error, options))
     })
 }

@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::json;
+
 use support::program::{Finished, Program};
-use support::script;
+use support::script::{self, ID};
 use support::server::Server;
 use support::service::{Dialect, Fault, Service};
 
@@ -117,14 +119,20 @@ fn a_session_of_the_environment_comes_before_what_was_kept() {
 /// A proxy in front says who somebody is.
 #[test]
 fn a_session_that_headers_name_is_listed_and_deleted() {
-    let state = folder("kept-header");
+    for dialect in [Dialect::V0_9_3, Dialect::V0_9_6, Dialect::Main] {
+        lists_and_deletes_by_header(dialect);
+    }
+}
+
+fn lists_and_deletes_by_header(dialect: Dialect) {
+    let state = folder(&format!("kept-header-{dialect}"));
     let service = Service::builder()
-        .dialect(Dialect::Main)
+        .dialect(dialect)
         .trusted_email_header("X-Forwarded-Email");
     let service = service.start().expect("a service");
     let header = "X-Forwarded-Email: ada@example.org";
     let ada = |state: &Path| chat(state).args(["-u", service.url(), "-H", header]);
-    let elsewhere = folder("kept-header-elsewhere");
+    let elsewhere = folder(&format!("kept-header-elsewhere-{dialect}"));
     let ids = || [(); 2].map(|()| kept(&ada(&elsewhere).args(["-k", "Hi"]).run()));
     let lists = |state: &Path, ids: &[String]| {
         let ended = ada(state).arg("--list").run();
@@ -175,6 +183,22 @@ fn headers_that_name_no_session_do_not_hide_what_was_kept() {
     assert_eq!(service.conversations(), 0);
     // Now nobody is known.
     assert_eq!(own().arg("--list").run().status, Some(4));
+}
+
+#[test]
+fn what_the_server_no_longer_has_is_forgotten() {
+    for dialect in Dialect::ALL {
+        let state = folder(&format!("kept-expired-{dialect}"));
+        let service = service(dialect);
+        let kept = json!({
+            "url": service.url(), "id": ID, "cookie_name": "hf-chat", "cookie_value": "expired",
+        });
+        let file = state.join("h2ogpt/kept");
+        fs::create_dir(state.join("h2ogpt")).expect("a folder");
+        fs::write(&file, format!("{kept}\n")).expect("a file");
+        assert_ok(&chat(&state).args(["--delete", "all"]).run());
+        assert_eq!(fs::read_to_string(&file).expect("text"), "", "{dialect}");
+    }
 }
 
 #[test]
