@@ -177,7 +177,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Http`](crate::Error::Http) if the server refuses,
+    /// [`Error::Http`](crate::Error::Http) if the server refuses, which up to v0.9.5 it also does in a
+    /// session that has not accepted its terms, and so has no conversations,
     /// [`Error::Network`](crate::Error::Network), [`Error::Timeout`](crate::Error::Timeout).
     pub fn delete_all(&self) -> Result<()> {
         self.session.delete_all(&mut self.session.http.connection())

@@ -58,8 +58,9 @@ const BROKEN_STORED_WITHIN: Duration = Duration::from_secs(1);
 /// Where `Drop` does not run, nothing is deleted: after [`std::process::exit`], an abort
 /// (`panic = "abort"` included), a fatal signal, or [`std::mem::forget`], and on threads that are
 /// still running when `main` returns. Servers also keep more than the conversation: the settings of
-/// the session, results of web searches, uploaded files and shared copies; the latest versions keep
-/// the text of a reply for 24 hours after it was generated.
+/// the session, results of web searches, uploaded files, shared copies and, up to chat-ui v0.9.6, a
+/// record of each reply that was stopped; the latest versions keep the text of a reply for 24 hours
+/// after it was generated.
 ///
 /// # One thing at a time
 ///
