@@ -1,6 +1,7 @@
 //! Client configuration.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -266,7 +267,10 @@ impl ClientBuilder {
     /// Called after each request with its outcome, on the thread that waited for it: for a log. A
     /// panic of the observer is caught and ignored.
     pub fn on_exchange(mut self, observer: impl Fn(&Exchange<'_>) + Send + Sync + 'static) -> Self {
-        self.observer = Some(Box::new(observer));
+        self.observer = Some(Box::new(move |exchange| {
+            // It may run while a panic unwinds and drops a conversation: a second one would abort.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer(exchange)));
+        }));
         self
     }
 

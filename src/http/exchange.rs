@@ -1,7 +1,6 @@
 //! One exchange: a request, with all that is sent with every request, and its response.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
@@ -227,14 +226,12 @@ impl Http {
         let Some(observer) = &self.observer else {
             return;
         };
-        let exchange = Exchange {
+        observer(&Exchange {
             method: request.method.as_str(),
             path: request.path,
             outcome,
             elapsed,
-        };
-        // It may run while a panic unwinds and drops a conversation: a second panic would abort.
-        let _ = catch_unwind(AssertUnwindSafe(|| observer(&exchange)));
+        });
     }
 
     /// Deletes what a request has created whose response nobody waited for.
