@@ -29,7 +29,11 @@ impl Jar {
                 "a cookie must have a name and a value of visible ASCII characters, without ; and ,",
             ));
         }
-        self.put(name, value);
+        if !self.put(name, value) {
+            return Err(Error::configuration(
+                "the cookies are more than 32, or longer than 4096 bytes in all",
+            ));
+        }
         Ok(())
     }
 
@@ -80,18 +84,20 @@ impl Jar {
         cookie.map(|(_, value)| value.as_str())
     }
 
-    fn put(&mut self, name: &str, value: &str) {
+    /// Returns whether there is room for it.
+    fn put(&mut self, name: &str, value: &str) -> bool {
         let others = self.cookies.iter().filter(|(known, _)| known != name);
         let (count, size) = others.fold((0, 0), |(count, size), (name, value)| {
             (count + 1, size + name.len() + value.len())
         });
         if count >= MAX_COOKIES || size + name.len() + value.len() > MAX_TOTAL {
-            return;
+            return false;
         }
         match self.cookies.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => value.clone_into(known),
             None => self.cookies.push((name.to_owned(), value.to_owned())),
         }
+        true
     }
 }
 

@@ -5,16 +5,19 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use crate::error::{Error, Result};
 
 /// Headers that this crate sets itself, or that decide where a message ends.
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 13] = [
+    "accept-encoding",
     "connection",
     "content-length",
     "content-type",
     "cookie",
+    "expect",
     "host",
     "origin",
     "referer",
     "te",
     "transfer-encoding",
+    "upgrade",
     "user-agent",
 ];
 

@@ -55,7 +55,7 @@ impl Response {
         let retry_after = received.header(header::RETRY_AFTER);
         let allows_any_origin = received
             .header(header::ACCESS_CONTROL_ALLOW_ORIGIN)
-            .is_some();
+            .is_some_and(|origin| origin == "*");
         let body = text(received.body);
         let location = match status {
             200 => redirect(&body),
@@ -199,14 +199,15 @@ impl Stream {
 
     /// Reads until nothing more comes. Returns whether that is the end of the response.
     pub(crate) fn skip_to_end(&mut self) -> bool {
-        while let Ok(rest) = self.reader.fill_buf() {
-            let length = rest.len();
-            if length == 0 {
-                return !self.watch.has_ended();
-            }
+        loop {
+            let length = match self.reader.fill_buf() {
+                Ok([]) => return !self.watch.has_ended(),
+                Ok(rest) => rest.len(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return false,
+            };
             self.reader.consume(length);
         }
-        false
     }
 
     fn error(&self, error: io::Error) -> io::Error {
@@ -232,6 +233,8 @@ impl BufRead for Stream {
                 Err(self.error(io::ErrorKind::UnexpectedEof.into()))
             }
             Ok(_) => Ok(self.reader.buffer()),
+            // A signal: whoever reads tries again.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) => Err(self.error(error)),
         }
     }

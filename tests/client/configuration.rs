@@ -26,6 +26,8 @@ fn a_setting_that_cannot_work_is_named() {
         ("user agent", |b| b.user_agent("a\r\nX: y")),
         ("user agent", |b| b.user_agent("caf\u{e9}")),
         ("cookie", |b| b.cookie("", "1")),
+        ("cookie", |b| b.cookie("a", "x".repeat(5000))),
+        ("header", |b| b.header("Accept-Encoding", "gzip")),
         ("cookie", |b| b.cookie("a b", "1")),
         ("cookie", |b| b.cookie("a", "1; b=2")),
         ("cookie", |b| b.cookie("a", "1\r\nX: y")),
