@@ -156,6 +156,7 @@ enum NextParent {
 }
 
 /// A message that is under way into the history.
+#[derive(Clone)]
 struct Unstored {
     id: String,
     response_id: String,
@@ -202,7 +203,7 @@ impl Conversation {
             let error = response.error().with_hint(&[404], BASE_PATH_HINT);
             return Err(session.explain_model(error, &model, &mut connection, &watch));
         }
-        drop(turn);
+        session.set_opened(turn, opened.clone());
         connection.release();
         let expected = "JSON with a conversationId";
         let created = response
@@ -390,7 +391,7 @@ impl Conversation {
     /// Whether this reply repeats the prompt where that is what a failed model looks like.
     pub(crate) fn fails_by_repeating(&self, reply: &str) -> bool {
         let fails = |dialect: &Dialect| dialect.fails_by_repeating;
-        let repeats = |last: &OutgoingMessage| last.inputs.trim() == reply.trim();
+        let repeats = |last: &OutgoingMessage| last.text().trim() == reply.trim();
         self.session.dialect().is_some_and(fails) && self.last.as_ref().is_some_and(repeats)
     }
 
@@ -460,9 +461,10 @@ impl Conversation {
             wait: (longest, TimeLimit::Token),
             deadline: Some((Instant::now() + longest, TimeLimit::Token)),
         });
-        if self.connection.attach(&watch).is_ok() && watchdog::watch(&watch).is_ok() {
-            self.is_tail_broken = !tail.skip_to_end();
-        }
+        let is_read = self.connection.attach(&watch).is_ok()
+            && watchdog::watch(&watch).is_ok()
+            && tail.skip_to_end();
+        self.is_tail_broken = !is_read || watch.has_ended();
         self.connection.release();
     }
 }

@@ -135,6 +135,9 @@ impl Session {
             if response.rejects_referer() {
                 self.http.swap_scheme();
                 response = connection.call(&request, &watch)?;
+                if response.rejects_referer() {
+                    self.http.swap_scheme();
+                }
             }
         }
         if response.is_success() || response.is_see_other() {

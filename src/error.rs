@@ -25,7 +25,8 @@ pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 /// `fn main() -> Result<(), Box<dyn Error>>` prints, is the line followed by all causes.
 #[non_exhaustive]
 pub enum Error {
-    /// An argument or a setting is invalid. Nothing was sent.
+    /// An argument or a setting is invalid, or this server cannot do what was asked for. The message
+    /// was not sent.
     #[non_exhaustive]
     Configuration {
         /// What is wrong, and what would be right.
@@ -203,7 +204,7 @@ impl Error {
         self
     }
 
-    /// The step that failed; `None` for [`Error::Configuration`], as nothing was done then.
+    /// The step that failed; `None` for [`Error::Configuration`], which no request has caused.
     pub fn step(&self) -> Option<Step> {
         match self {
             Error::Configuration { .. } => None,
@@ -241,7 +242,9 @@ impl Error {
     /// [`Conversation::retry`](crate::Conversation::retry) replaces it in that case.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Error::Network { .. } | Error::Timeout { .. } | Error::Incomplete { .. } => true,
+            Error::Network { .. } | Error::Incomplete { .. } => true,
+            // That time does not come again.
+            Error::Timeout { limit, .. } => *limit != TimeLimit::Until,
             Error::Http {
                 status, message, ..
             } => is_transient(*status) && !is_lasting_limit(message),

@@ -34,8 +34,6 @@ use pick_up::PickUps;
 ///
 /// What a model thinks within its text (`<think>...</think>`) is part of the text, as the server
 /// sends it; what a server reports apart from the text comes out of [`events`](Reply::events).
-///
-/// Implements the message step and the stream of the protocol.
 #[must_use = "a reply that is dropped is stopped"]
 pub struct Reply<'c> {
     // In this order: what is being read is dropped before its conversation is deleted.
@@ -172,8 +170,8 @@ impl<'c> Reply<'c> {
         }
     }
 
-    /// Why the reply ended; `None` before its end, and where the server does not say: those of 2023
-    /// do, later ones only say whether it was interrupted.
+    /// Why the reply ended, known with its last token; `None` before, and where the server does not
+    /// say: those of 2023 do, later ones only say whether it was interrupted.
     pub fn finish_reason(&self) -> Option<FinishReason> {
         match &self.state {
             State::Reading(tokens) => tokens.finish_reason(),
@@ -340,9 +338,8 @@ impl<'c> Reply<'c> {
     fn ask_again(&mut self) -> Result<()> {
         self.is_second = true;
         self.end_complete();
-        let posted = self.conversation.get().post_again()?;
+        let posted = self.conversation.get().post_again(&self.watch)?;
         self.generation_id = Some(posted.generation_id);
-        self.watch = posted.watch;
         self.state = State::Reading(Box::new(posted.tokens));
         Ok(())
     }
@@ -438,7 +435,10 @@ impl FusedIterator for Reply<'_> {}
 
 impl Drop for Reply<'_> {
     fn drop(&mut self) {
-        if self.end().is_some() {
+        let is_complete = matches!(&self.state, State::Reading(tokens) if tokens.is_complete());
+        if is_complete {
+            self.end_complete();
+        } else if self.end().is_some() {
             let end = self.abandoned();
             self.conversation.get().reply_ended(end);
         }

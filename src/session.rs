@@ -194,8 +194,19 @@ impl Session {
             model,
             has_settings,
         };
-        turn.opened = Some(opened.clone());
-        Ok((opened, Some(turn).filter(|_| !self.http.has_cookie())))
+        if self.http.has_cookie() {
+            turn.opened = Some(opened.clone());
+            return Ok((opened, None));
+        }
+        Ok((opened, Some(turn)))
+    }
+
+    /// Ends the turn: others go on with what was opened.
+    pub(crate) fn set_opened(&self, turn: Option<OpeningTurn<'_>>, opened: Handshake) {
+        match turn {
+            Some(mut turn) => turn.opened = Some(opened),
+            None => self.state().opening = Opening::Open(opened),
+        }
     }
 
     /// Waits while another thread opens the session. `None` if this thread is to do it.

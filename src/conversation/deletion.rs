@@ -5,7 +5,6 @@ use std::time::Instant;
 use super::{Conversation, LONGEST_TAIL_BEFORE_DELETE};
 use crate::error::{Error, Result, Step};
 use crate::http::Request;
-use crate::http::response::Response;
 use crate::session::watch_alone;
 
 impl Conversation {
@@ -20,17 +19,14 @@ impl Conversation {
         self.stop_abandoned_reply();
         self.finish_response(LONGEST_TAIL_BEFORE_DELETE.min(longest / 4));
         let request = Request::delete(Step::Delete, &self.path);
-        let mut call = || -> Result<Response> {
-            let watch = watch_alone(longest.saturating_sub(started.elapsed()));
-            let response = self.connection.call(&request, &watch);
-            self.connection.release();
-            response
-        };
-        let (response, is_second) = match call() {
+        let watch = || watch_alone(longest.saturating_sub(started.elapsed()));
+        let first = self.connection.call(&request, &watch());
+        self.connection.release();
+        let (response, is_second) = match first {
             // Mostly the server had closed the idle connection. Deleting twice is harmless.
             Err(Error::Network { .. }) => {
                 self.connection.renew();
-                (self.connection.call(&request, &watch_alone(longest))?, true)
+                (self.connection.call(&request, &watch())?, true)
             }
             response => (response?, false),
         };

@@ -111,10 +111,16 @@ impl Conversation {
             return Ok(());
         };
         let models = self.session.models(&mut self.connection, watch)?.models;
-        let used = self.model.as_ref();
-        let is_used = |model: &&crate::Model| used.is_none_or(|used| *used == model.id);
         let takes_images = |model: &crate::Model| model.multimodal != Some(false);
-        if models.iter().find(is_used).is_none_or(takes_images) {
+        let may_take_images = match &self.model {
+            Some(used) => models
+                .iter()
+                .find(|model| model.id == *used)
+                .is_none_or(takes_images),
+            // In a conversation that goes on, any of them may reply.
+            None => models.is_empty() || models.iter().any(takes_images),
+        };
+        if may_take_images {
             return Ok(());
         }
         let able = models.iter().filter(|model| model.multimodal == Some(true));

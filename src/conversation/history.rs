@@ -105,13 +105,15 @@ impl Conversation {
     /// some time after the response. A message that is sent sooner is answered without them.
     pub(super) fn wait_until_stored(&mut self, watch: &Arc<Watch>) -> Result<()> {
         let dialect = self.session.dialect().unwrap_or(&V0_8);
-        if std::mem::take(&mut self.is_tail_broken) && dialect.finishes_replies {
+        if self.is_tail_broken && dialect.finishes_replies {
             self.wait_for_stored_reply(watch)?;
         }
-        let Some(unstored) = self.unstored.take() else {
+        self.is_tail_broken = false;
+        let Some(unstored) = self.unstored.clone() else {
             return Ok(());
         };
         if !dialect.stores_late {
+            self.unstored = None;
             return Ok(());
         }
         let only = dialect.page_data_only;
@@ -126,6 +128,7 @@ impl Conversation {
             are_stored.then(String::new)
         };
         self.poll_history(&path, pauses, unstored.longest, watch, &are_stored)?;
+        self.unstored = None;
         Ok(())
     }
 

@@ -41,20 +41,33 @@ impl Conversation {
     /// Sends the last message, and returns when the server has accepted it.
     pub(crate) fn post(&mut self, searcher: Option<WebSearcher>) -> Result<Posted> {
         let watch = self.scope.watch_reply(&self.session.http);
-        let Some(mut message) = self.last.take() else {
-            return Err(Error::configuration("there is no message to send"));
-        };
-        let posted = self.post_watched(&mut message, searcher, &watch);
-        self.last = Some(message);
-        posted.inspect_err(|error| self.message_failed(error))
+        self.post_as_part_of(&watch, searcher)
     }
 
-    /// Asks for another reply to the last message.
-    pub(crate) fn post_again(&mut self) -> Result<Posted> {
+    /// Asks for another reply to the last message, as part of the same operation.
+    pub(crate) fn post_again(&mut self, watch: &Arc<Watch>) -> Result<Posted> {
         if let Some(last) = &mut self.last {
             last.retry();
         }
-        self.post(None)
+        watch.restart();
+        self.post_as_part_of(watch, None)
+    }
+
+    fn post_as_part_of(
+        &mut self,
+        watch: &Arc<Watch>,
+        searcher: Option<WebSearcher>,
+    ) -> Result<Posted> {
+        let Some(mut message) = self.last.take() else {
+            return Err(Error::configuration("there is no message to send"));
+        };
+        let posted = self.post_watched(&mut message, searcher, watch);
+        self.last = Some(message);
+        posted.inspect_err(|error| {
+            // A message that was not sent has no connection yet whose release would do it.
+            watchdog::unwatch(watch);
+            self.message_failed(error);
+        })
     }
 
     fn post_watched(
@@ -102,6 +115,9 @@ impl Conversation {
         });
         let stream = self.open_reply(message, dialect, parent.as_ref(), &files, watch)?;
         self.is_last_refused = false;
+        if let Preparation::Pending { .. } = self.preparation {
+            self.preparation = Preparation::Done;
+        }
         // The next message follows the reply.
         self.parent = NextParent::Unknown;
         let dialect = match dialect {
@@ -160,10 +176,12 @@ impl Conversation {
             };
             if response.status == 405 && !has_accepted_terms {
                 has_accepted_terms = true;
-                let (opened, _turn) = self.session.open(&mut self.connection, watch)?;
                 let connection = &mut self.connection;
-                self.session
-                    .accept_terms(&opened.model, connection, watch)?;
+                let (mut opened, turn) = self.session.open(connection, watch)?;
+                opened.has_settings =
+                    self.session
+                        .accept_terms(&opened.model, connection, watch)?;
+                self.session.set_opened(turn, opened);
             } else if wants_details && rejects_details(&response) {
                 self.session.omit_details();
             } else {
@@ -184,7 +202,8 @@ impl Conversation {
             Some(root) if root.author == Author::System => {
                 self.parent = NextParent::Known(root.clone());
             }
-            _ => {}
+            Some(_) => {}
+            None => self.parent = NextParent::Nothing,
         }
     }
 

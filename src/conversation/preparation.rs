@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Conversation, NextParent, Preparation};
+use super::{Conversation, Preparation};
 use crate::error::{Error, Result, Step};
 use crate::http::watchdog::Watch;
 use crate::http::{Body, Request};
 use crate::protocol::dialect::{Dialect, SystemPrompt};
 use crate::protocol::encoding::percent_encode;
-use crate::protocol::message::{OutgoingMessage, Parent};
+use crate::protocol::message::{Author, OutgoingMessage, Parent};
 use crate::protocol::request;
 
 impl Conversation {
@@ -35,9 +35,12 @@ impl Conversation {
             None if !generates_titles || has_title || self.session.options.titles => {}
             None => self.set_title(&request::title_of_prompt(&message.inputs), watch)?,
         }
-        let parent = self.place_system_prompt(message, dialect, parent, has_settings, watch)?;
-        self.preparation = Preparation::Done;
-        Ok(parent)
+        // A message that is refused leaves the rest to the next one.
+        self.preparation = Preparation::Pending {
+            has_settings,
+            has_title: true,
+        };
+        self.place_system_prompt(message, dialect, parent, has_settings, watch)
     }
 
     fn place_system_prompt(
@@ -54,11 +57,13 @@ impl Conversation {
         match (dialect.map(|dialect| dialect.system_prompt), parent) {
             (Some(SystemPrompt::Settings), parent) => {
                 if !(has_settings && self.takes_system_prompts(watch)?) {
-                    message.inputs = format!("{system_prompt}\n\n{}", message.inputs);
+                    message.preamble = Some(system_prompt);
                 }
                 Ok(parent)
             }
-            (Some(SystemPrompt::CreateAndRoot), Some(root)) => self.delete_root(root, watch),
+            (Some(SystemPrompt::CreateAndRoot), Some(root)) if root.author == Author::System => {
+                self.delete_root(root, watch)
+            }
             (_, parent) => Ok(parent),
         }
     }
@@ -83,11 +88,7 @@ impl Conversation {
         let path = format!("/api{}/message/{}", self.path, percent_encode(&root.id));
         let request = Request::delete(Step::Prepare, &path);
         match self.connection.call(&request, watch) {
-            Ok(response) if response.is_success() => {
-                // A message that is refused leaves the conversation as it is.
-                self.parent = NextParent::Nothing;
-                Ok(None)
-            }
+            Ok(response) if response.is_success() => Ok(None),
             Ok(_) => Ok(Some(root)),
             Err(error @ (Error::Cancelled { .. } | Error::Timeout { .. })) => Err(error),
             Err(_) => Ok(Some(root)),

@@ -23,8 +23,8 @@ impl Conversation {
     ///
     /// # Errors
     ///
-    /// [`Error::Http`] if the server does not have the conversation, [`Error::Network`],
-    /// [`Error::Timeout`], [`Error::Cancelled`], [`Error::Protocol`].
+    /// [`Error::Http`](crate::Error::Http) if the server does not have the conversation, [`Error::Network`](crate::Error::Network),
+    /// [`Error::Timeout`](crate::Error::Timeout), [`Error::Cancelled`](crate::Error::Cancelled), [`Error::Protocol`](crate::Error::Protocol).
     pub fn messages(&mut self) -> Result<Vec<StoredMessage>> {
         self.operate(|conversation, watch| {
             conversation.wait_until_stored(watch)?;
@@ -67,8 +67,8 @@ impl Conversation {
     ///
     /// # Errors
     ///
-    /// [`Error::Http`] if the server does not have the file, [`Error::Network`],
-    /// [`Error::Timeout`], [`Error::Cancelled`].
+    /// [`Error::Http`](crate::Error::Http) if the server does not have the file, [`Error::Network`](crate::Error::Network),
+    /// [`Error::Timeout`](crate::Error::Timeout), [`Error::Cancelled`](crate::Error::Cancelled).
     pub fn download(&mut self, file: &StoredFile) -> Result<Vec<u8>> {
         self.operate(|conversation, watch| {
             let path = format!(
@@ -87,8 +87,8 @@ impl Conversation {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the title is blank or too long, [`Error::Http`] if the server
-    /// refuses, [`Error::Network`], [`Error::Timeout`], [`Error::Cancelled`].
+    /// [`Error::Configuration`](crate::Error::Configuration) if the title is blank or too long, [`Error::Http`](crate::Error::Http) if the server
+    /// refuses, [`Error::Network`](crate::Error::Network), [`Error::Timeout`](crate::Error::Timeout), [`Error::Cancelled`](crate::Error::Cancelled).
     pub fn rename(&mut self, title: impl AsRef<str>) -> Result<()> {
         let title = title.as_ref().trim();
         request::check_title(title)?;
@@ -122,8 +122,8 @@ impl Conversation {
     ///
     /// # Errors
     ///
-    /// [`Error::Http`] if the server refuses, [`Error::Network`], [`Error::Timeout`],
-    /// [`Error::Cancelled`], [`Error::Protocol`].
+    /// [`Error::Http`](crate::Error::Http) if the server refuses, [`Error::Network`](crate::Error::Network), [`Error::Timeout`](crate::Error::Timeout),
+    /// [`Error::Cancelled`](crate::Error::Cancelled), [`Error::Protocol`](crate::Error::Protocol).
     pub fn share(&mut self) -> Result<String> {
         self.operate(|conversation, watch| {
             conversation.wait_until_stored(watch)?;

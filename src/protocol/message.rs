@@ -13,6 +13,8 @@ use crate::parameters::Parameters;
 #[derive(Clone, Debug)]
 pub(crate) struct OutgoingMessage {
     pub(crate) inputs: String,
+    /// Comes before them, for a server that has no other place for the system prompt.
+    pub(crate) preamble: Option<String>,
     pub(crate) parameters: Parameters,
     /// Whether the caller set any of them.
     pub(crate) has_own_parameters: bool,
@@ -50,6 +52,7 @@ impl OutgoingMessage {
     pub(crate) fn new(inputs: String, parameters: Parameters) -> Self {
         OutgoingMessage {
             inputs,
+            preamble: None,
             parameters,
             has_own_parameters: false,
             id: Uuid::new_v4(),
@@ -60,6 +63,14 @@ impl OutgoingMessage {
             generation_id: Uuid::new_v4(),
             title: None,
             tools: None,
+        }
+    }
+
+    /// All of its text.
+    pub(crate) fn text(&self) -> String {
+        match &self.preamble {
+            Some(preamble) => format!("{preamble}\n\n{}", self.inputs),
+            None => self.inputs.clone(),
         }
     }
 
@@ -126,7 +137,7 @@ impl OutgoingMessage {
             .end();
         let mut object = JsonObject::new();
         object
-            .string("inputs", &self.inputs)
+            .string("inputs", &self.text())
             .raw("parameters", &parameters.end())
             .bool("stream", true)
             .raw("options", &options);
@@ -168,7 +179,7 @@ impl OutgoingMessage {
             }
         }
         if !(is_retry && author == Some(Author::Assistant)) {
-            object.string("inputs", &self.inputs);
+            object.string("inputs", &self.text());
         }
         object.end()
     }

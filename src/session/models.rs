@@ -110,7 +110,9 @@ impl Session {
         ) {
             return error;
         }
-        let Ok(ModelList { models, .. }) = self.models(connection, watch) else {
+        let list = self.models(connection, watch).unwrap_or_default();
+        let models = list.models;
+        if models.is_empty() {
             let hint = format!(" (does the server have the model {model:?}?)");
             return error.with_hint(&[400, 500], &hint);
         };

@@ -35,25 +35,31 @@ fn a_system_prompt_reaches_the_model_once_with_each_message() {
             .system_prompt(SYSTEM)
             .build()
             .unwrap();
-        for is_refused in [false, true] {
+        for after in ["nothing", "refusals and retries", "a refusal"] {
             let mut conversation = client.conversation().unwrap();
             let before = times_given(&service).len();
-            if is_refused {
-                service.fail_next(2, "POST /conversation/{id}", Fault::Status(429, None));
-                assert!(conversation.send("One").is_err(), "{dialect}");
-                assert!(conversation.retry().is_err(), "{dialect}");
-                text(conversation.retry()).unwrap();
-            } else {
-                text(conversation.send("One")).unwrap();
+            let refuse = |times| {
+                let refusal = Fault::Status(429, None);
+                service.fail_next(times, "POST /conversation/{id}", refusal);
+            };
+            match after {
+                "refusals and retries" => {
+                    refuse(2);
+                    assert!(conversation.send("One").is_err(), "{dialect}");
+                    assert!(conversation.retry().is_err(), "{dialect}");
+                    text(conversation.retry()).unwrap();
+                }
+                "a refusal" => {
+                    refuse(1);
+                    assert!(conversation.send("Zero").is_err(), "{dialect}");
+                    text(conversation.send("One")).unwrap();
+                }
+                _ => text(conversation.send("One")).map(drop).unwrap(),
             }
             text(conversation.send("Two")).unwrap();
             text(conversation.retry()).unwrap();
             let given = times_given(&service);
-            assert_eq!(
-                given[before..],
-                [1, 1, 1],
-                "{dialect}, refused: {is_refused}"
-            );
+            assert_eq!(given[before..], [1, 1, 1], "{dialect}, after {after}");
         }
     }
 }

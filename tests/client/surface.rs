@@ -1,6 +1,6 @@
 //! What programs write: the forms a prompt can have, and the ways to read a reply.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use h2ogpt::{
     Client, Conversation, Error, Event, FinishReason, Message, Parameters, Prompt, Reply, Result,
@@ -133,6 +133,44 @@ fn a_limit_is_named_by_an_enum_and_in_words() {
         (TimeLimit::Token, "timeout_token".into())
     );
     assert!(error.to_string().contains("timeout_token"), "{error}");
+}
+
+#[test]
+fn a_time_that_is_over_is_no_reason_to_try_again() {
+    let server = Server::start(script::respond);
+    let client = client(server.url()).until(Instant::now());
+    let error = client.generate("Hi").unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Timeout {
+                limit: TimeLimit::Until,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(!error.is_retryable());
+}
+
+/// Its last token may come with its end.
+#[test]
+fn a_reply_that_was_read_to_its_last_token_is_not_stopped() {
+    let server = Server::start(script::replying(|_, out| {
+        script::begin(out, &["He"]);
+        script::end(out, "Hello");
+        Then::KeepAlive
+    }));
+    let mut reply = client(server.url()).generate("Hi").unwrap();
+    let tokens: Vec<String> = reply.by_ref().take(2).map(Result::unwrap).collect();
+    assert_eq!(tokens, ["He", "llo"]);
+    drop(reply);
+    assert!(
+        server.requests_to(Endpoint::Stop).is_empty(),
+        "{:?}",
+        server.steps()
+    );
+    assert!(server.is_deleted());
 }
 
 /// Events that have no meaning here are handed out as they are.
