@@ -24,7 +24,7 @@ use crate::session::{Session, SessionOptions};
 /// Client configuration, from [`Client::builder`].
 ///
 /// Setters never fail and do no I/O; [`build`](ClientBuilder::build) validates. The last value of a
-/// setting wins.
+/// setting wins; a cookie or a header that is invalid is an error in any case.
 ///
 /// ```
 /// use std::time::Duration;
@@ -177,14 +177,15 @@ impl ClientBuilder {
     /// the server asks for its terms to be accepted.
     pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let set = self.cookies.insert(&name.into(), &value.into());
-        self.note(set)
+        self.keep_first_error(set)
     }
 
     /// A header to be sent with every request, for gateways and proxies that want one. Its value is
-    /// never shown. Headers that the client sets itself are rejected.
+    /// never shown. Headers that the client sets itself are rejected, except `Authorization`, which
+    /// replaces the credentials of the URL.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let set = self.headers.insert(&name.into(), &value.into());
-        self.note(set)
+        self.keep_first_error(set)
     }
 
     /// The value of the `User-Agent` header; `h2ogpt/` and this crate's version by default.
@@ -223,8 +224,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Longest reply in bytes, 64 MiB by default. A longer one fails with an error that holds the
-    /// text so far.
+    /// Longest reply in bytes, 64 MiB by default. A longer one fails with [`Error::Protocol`], which
+    /// holds the text so far.
     pub fn max_reply(mut self, bytes: usize) -> Self {
         self.max_reply = bytes;
         self
@@ -274,7 +275,7 @@ impl ClientBuilder {
         self
     }
 
-    fn note(mut self, set: Result<()>) -> Self {
+    fn keep_first_error(mut self, set: Result<()>) -> Self {
         self.rejected = self.rejected.or(set.err());
         self
     }

@@ -142,9 +142,10 @@ impl Client {
     }
 
     /// The conversations that this session has on the server, the latest first. Lazy: each page is
-    /// requested when it is needed.
+    /// requested when it is needed; deleting meanwhile shifts the pages, so collect the list first.
     ///
-    /// `GET /api/conversations`; where there is no API, or it is hidden, `GET /__data.json`.
+    /// `GET /api/conversations`; where there is no API, or it is hidden, `GET /__data.json`. Creating
+    /// the iterator does no I/O; its items are `Err` where [`models`](Client::models) would fail.
     ///
     /// ```no_run
     /// # let client = h2ogpt::Client::new("http://localhost:3000")?;

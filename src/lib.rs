@@ -188,8 +188,8 @@
 //! |---|---|---|---:|
 //! | `rustls` (default) | in Rust | Mozilla's root certificates | 1.9 MB |
 //! | `native-tls` | the system's library | the system's root certificates | 0.9 MB |
-//! | `platform-verifier` | in Rust | what the operating system's verifier says | 2.0 MB |
-//! | none of them (`default-features = false`) | none, http only | | 0.9 MB |
+//! | `platform-verifier` | in Rust | what the operating system's verifier says | 1.9 MB |
+//! | none of them (`default-features = false`) | none, http only | | 0.8 MB |
 //!
 //! `ask` is the first program above with a choice of server and model, built for a small size on
 //! x86-64 Linux. Most of it is ureq, TLS and the standard library. If both `rustls` and

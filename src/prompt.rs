@@ -74,9 +74,10 @@ impl Prompt {
 
     /// Attaches a file; several are possible.
     ///
-    /// Sending fails with [`Error::Configuration`] where the file would be refused or silently
-    /// dropped: on servers before chat-ui v0.7, an image for a model that takes none, a text on
-    /// servers before v0.10, other types, and files of more than 10 MiB (2 MB before v0.9).
+    /// Sending fails with [`Error::Configuration`] where the server would refuse or silently drop the
+    /// file: before chat-ui v0.7; if it is an image and the model takes none; if it is text and the
+    /// server is older than v0.10; if it is of any other type; above 10 MiB (2 MB before v0.9). All
+    /// files together may have 11 MiB.
     pub fn attach(mut self, attachment: Attachment) -> Self {
         self.rejected = self.rejected.or_else(|| attachment.check().err());
         let attachments = self.attachments.get_or_insert_with(Attachments::new);
