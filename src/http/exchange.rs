@@ -86,14 +86,13 @@ impl Connection {
         let Some(other) = other else {
             return first;
         };
-        self.agent = Some(other.clone());
         match self.perform(&other, request, watch, wanted) {
             Err(error) if is_untrusted(&error) => first,
-            second => {
-                if second.is_ok() {
-                    self.http.agents.settle_on_second();
-                }
-                second
+            Err(error) => Err(error),
+            Ok(received) => {
+                self.http.agents.settle_on_second();
+                self.agent = Some(other);
+                Ok(received)
             }
         }
     }

@@ -93,10 +93,11 @@ impl Agents {
         self.bounded.new_agent()
     }
 
-    /// One that trusts the other root certificates, if it is not settled yet which ones to trust.
+    /// One that trusts the other root certificates, unless it is settled on the first ones.
     pub(crate) fn other_agent(&self) -> Option<Agent> {
-        let is_settled = self.settled.get().is_some();
-        Some(self.second.as_ref().filter(|_| !is_settled)?.new_agent())
+        // Another thread may have settled on the second ones meanwhile.
+        let is_first = self.settled.get() == Some(&Roots::First);
+        Some(self.second.as_ref().filter(|_| !is_first)?.new_agent())
     }
 
     /// A connection was made by an agent of the first kind.

@@ -114,11 +114,13 @@ impl Decoder {
     }
 
     /// Completes the reply with its final text, which begins with what was received.
-    pub(super) fn complete_with(&mut self, text: String) {
+    pub(super) fn complete_with(&mut self, text: String) -> Result<()> {
         let received = self.text.as_str().len();
-        self.rest = text.get(received..).map(str::to_owned);
-        self.text.complete_with(text);
+        let rest = text.get(received..).map(str::to_owned);
+        self.text.complete_with(text)?;
+        self.rest = rest;
         self.state = State::Complete;
+        Ok(())
     }
 
     /// The rest of a final text that was not streamed, once.

@@ -60,8 +60,10 @@ impl ReplyText {
     }
 
     /// Replaces the text by one that begins with it.
-    pub(super) fn complete_with(&mut self, text: String) {
+    pub(super) fn complete_with(&mut self, text: String) -> Result<()> {
+        self.check_length(text.len())?;
         self.text = text;
+        Ok(())
     }
 
     /// Whether the model has used tools.

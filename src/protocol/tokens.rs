@@ -148,8 +148,9 @@ impl<R: BufRead> Tokens<R> {
     }
 
     /// Goes on with the final text, which begins with what was received, without reading.
-    pub(crate) fn complete_with(&mut self, text: String) {
-        self.decoder.complete_with(text);
+    pub(crate) fn complete_with(&mut self, text: String) -> Result<()> {
+        let completed = self.decoder.complete_with(text);
+        completed.map_err(|error| self.decoder.fail(error))
     }
 
     /// The next token or other event; `None` when the reply is complete, and after an error.

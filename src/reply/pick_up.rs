@@ -82,8 +82,7 @@ impl Reply<'_> {
         let stored = self.conversation.get().wait_for_stored_reply(&self.watch);
         match (stored, &mut self.state) {
             (Ok(Some(text)), State::Reading(tokens)) if text.starts_with(tokens.text()) => {
-                tokens.complete_with(text);
-                Ok(())
+                tokens.complete_with(text)
             }
             (Err(ended @ (Error::Cancelled { .. } | Error::Timeout { .. })), _) => {
                 Err(ended.with_partial(self.text()))
