@@ -338,12 +338,8 @@ fn soak(dialect: Dialect, total: usize) {
     let closed = chaos.faults.get("CloseAfter").copied().unwrap_or_default();
     assert!(count("complete") > total / 3, "hardly anything worked");
     assert!(count("stale connection") <= closed, "{outcomes:?}");
-    for ended in [
-        "cancelled",
-        "expired",
-        "not created: cancelled",
-        "not created: expired",
-    ] {
+    // Creations are ended as well, but so few that none is certain.
+    for ended in ["cancelled", "expired"] {
         assert!(count(ended) > 0, "nothing was {ended}");
     }
 
