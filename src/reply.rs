@@ -10,7 +10,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::canceller::Canceller;
-use crate::conversation::{Conversation, Posted, ReplyEnd, WebSearcher};
+use crate::conversation::{Conversation, ReplyEnd, WebSearcher};
 use crate::error::{Error, Result, Step};
 use crate::http::Opened;
 use crate::http::response::Stream;
@@ -48,19 +48,19 @@ pub struct Reply<'c> {
     /// The id of the server's log of the reply; `None` for the newest one.
     generation_id: Option<Uuid>,
     pick_ups: PickUps,
-    /// Why the connection broke, for the next `next` to pick the reply up.
-    broken: Option<Error>,
+    /// An error that was found by [`Reply::ready`], for the next `next`: it ends the reply, or lets it
+    /// be picked up.
+    found: Option<Error>,
     watch: Arc<Watch>,
     conversation: Owner<'c>,
 }
 
 enum State {
     Reading(Box<Tokens<Stream>>),
-    /// An error that was found by [`Reply::ready`], for the next `next`.
-    Failed(Error, Ended),
     Ended(Ended),
 }
 
+#[derive(Default)]
 struct Ended {
     text: String,
     finish_reason: Option<FinishReason>,
@@ -88,25 +88,26 @@ impl<'c> Reply<'c> {
     ) -> Result<Self> {
         let posted = conversation.get().post(searcher);
         let posted = posted.inspect_err(|_| conversation.get().stop_abandoned_reply())?;
-        let Posted {
-            watch,
-            tokens,
-            generation_id,
-            search,
-            ignored,
-        } = posted;
-        Ok(Reply {
+        let mut reply = Reply::new(posted.tokens, posted.watch, conversation);
+        reply.queued = posted.search;
+        reply.ignored = posted.ignored;
+        reply.generation_id = Some(posted.generation_id);
+        Ok(reply)
+    }
+
+    fn new(tokens: Tokens<Stream>, watch: Arc<Watch>, conversation: Owner<'c>) -> Self {
+        Reply {
             state: State::Reading(Box::new(tokens)),
-            queued: search,
-            ignored,
-            generation_id: Some(generation_id),
+            queued: VecDeque::new(),
+            ignored: Vec::new(),
             has_yielded: false,
             is_second: false,
+            generation_id: None,
             pick_ups: PickUps::default(),
-            broken: None,
+            found: None,
             watch,
             conversation,
-        })
+        }
     }
 
     /// Reads the newest reply of a conversation from the server's log of it.
@@ -130,18 +131,9 @@ impl<'c> Reply<'c> {
             }
         };
         let tokens = conversation.tokens_of_log(stream);
-        Ok(Reply {
-            state: State::Reading(Box::new(tokens)),
-            queued: VecDeque::new(),
-            ignored: Vec::new(),
-            generation_id: None,
-            has_yielded: false,
-            is_second: true,
-            pick_ups: PickUps::default(),
-            broken: None,
-            watch,
-            conversation: Owner::Borrowed(conversation),
-        })
+        let mut reply = Reply::new(tokens, watch, Owner::Borrowed(conversation));
+        reply.is_second = true;
+        Ok(reply)
     }
 
     /// The text so far; the final text once the reply is complete.
@@ -151,7 +143,7 @@ impl<'c> Reply<'c> {
     pub fn text(&self) -> &str {
         match &self.state {
             State::Reading(tokens) => tokens.text(),
-            State::Failed(_, ended) | State::Ended(ended) => &ended.text,
+            State::Ended(ended) => &ended.text,
         }
     }
 
@@ -175,7 +167,7 @@ impl<'c> Reply<'c> {
     pub fn finish_reason(&self) -> Option<FinishReason> {
         match &self.state {
             State::Reading(tokens) => tokens.finish_reason(),
-            State::Failed(_, ended) | State::Ended(ended) => ended.finish_reason,
+            State::Ended(ended) => ended.finish_reason,
         }
     }
 
@@ -217,24 +209,24 @@ impl<'c> Reply<'c> {
         if !self.has_yielded || !self.queued.is_empty() || self.watch.has_ended() {
             return None;
         }
-        while self.broken.is_none() {
+        while self.found.is_none() {
             let State::Reading(tokens) = &mut self.state else {
                 return None;
             };
             match tokens.ready_item()? {
                 Ok(StreamItem::Token(token)) if !self.is_echo(false) => return Some(token),
                 Ok(StreamItem::Token(_)) => {
-                    let error = self.end_with_echo();
-                    self.fail_later(error);
+                    self.found = Some(self.end_with_echo());
                 }
                 Ok(StreamItem::Event(event)) => {
                     self.queued.push_back(event);
                     return None;
                 }
-                Err(error) if self.may_pick_up(&error) => self.broken = Some(error),
                 Err(error) => {
-                    self.end_after(&error);
-                    self.fail_later(error);
+                    if !self.may_pick_up(&error) {
+                        self.end_after(&error);
+                    }
+                    self.found = Some(error);
                 }
             }
         }
@@ -283,21 +275,9 @@ impl<'c> Reply<'c> {
     }
 
     fn read_item(&mut self) -> Result<Option<StreamItem>> {
-        let tokens = match &mut self.state {
-            State::Reading(tokens) => tokens,
-            State::Ended(_) => return Ok(None),
-            State::Failed(_, ended) => {
-                let text = std::mem::take(&mut ended.text);
-                let finish_reason = ended.finish_reason;
-                let ended = State::Ended(Ended {
-                    text,
-                    finish_reason,
-                });
-                return match std::mem::replace(&mut self.state, ended) {
-                    State::Failed(error, _) => Err(error),
-                    _ => Ok(None),
-                };
-            }
+        let found = self.found.take();
+        let State::Reading(tokens) = &mut self.state else {
+            return found.map_or(Ok(None), Err);
         };
         // What has arrived before a cancel, and was not read, is not handed out any more.
         if self.watch.has_ended() && !tokens.is_complete() {
@@ -305,7 +285,7 @@ impl<'c> Reply<'c> {
             return Err(cause.error(Step::Message).with_partial(tokens.text()));
         }
         let is_first = tokens.text().is_empty();
-        let item = self.next_over_breaks()?;
+        let item = self.next_over_breaks(found)?;
         if self.is_echo(is_first) {
             return Err(self.end_with_echo());
         }
@@ -386,21 +366,9 @@ impl<'c> Reply<'c> {
         error
     }
 
-    fn fail_later(&mut self, error: Error) {
-        let ended = Ended {
-            text: self.text().to_owned(),
-            finish_reason: self.finish_reason(),
-        };
-        self.state = State::Failed(error, ended);
-    }
-
     /// Stops reading, and returns the response if it was being read.
     fn end(&mut self) -> Option<Stream> {
-        let nothing = State::Ended(Ended {
-            text: String::new(),
-            finish_reason: None,
-        });
-        match std::mem::replace(&mut self.state, nothing) {
+        match std::mem::replace(&mut self.state, State::Ended(Ended::default())) {
             State::Reading(tokens) => {
                 let finish_reason = tokens.finish_reason();
                 let finish_reason = self.conversation.get().finish_reason(finish_reason);

@@ -91,10 +91,13 @@ impl Reply<'_> {
         }
     }
 
-    /// The next item, over another connection if the one in use breaks.
-    pub(super) fn next_over_breaks(&mut self) -> Result<Option<StreamItem>> {
+    /// The next item, over another connection if the one in use breaks, or did with the error `found`.
+    pub(super) fn next_over_breaks(
+        &mut self,
+        mut found: Option<Error>,
+    ) -> Result<Option<StreamItem>> {
         loop {
-            let item = match self.broken.take() {
+            let item = match found.take() {
                 Some(error) => Err(error),
                 None => match &mut self.state {
                     State::Reading(tokens) => tokens.next_item(),
