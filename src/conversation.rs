@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result, Step, TimeLimit};
 use crate::http::base_url::conversation_path;
 use crate::http::response::Stream;
-use crate::http::watchdog::{self, Limits};
+use crate::http::watchdog::Limits;
 use crate::http::{Body, Connection, Request};
 use crate::prompt::Prompt;
 use crate::protocol::dialect::Dialect;
@@ -30,7 +30,6 @@ use crate::reply::{Owner, Reply};
 use crate::session::{BASE_PATH_HINT, Scope, Session, watch_alone};
 
 pub(crate) use files::Attachments;
-pub(crate) use post::Posted;
 pub(crate) use web_search::{WEB_SEARCHER, WebSearcher};
 
 /// Longest wait for the end of a response whose reply is complete.
@@ -462,7 +461,10 @@ impl Conversation {
             deadline: Some((Instant::now() + longest, TimeLimit::Token)),
         });
         let is_read = self.connection.attach(&watch).is_ok()
-            && watchdog::watch(&watch).is_ok()
+            && self
+                .connection
+                .enforce_limits(&watch, Step::Message)
+                .is_ok()
             && tail.skip_to_end();
         self.is_tail_broken = !is_read || watch.has_ended();
         self.connection.release();

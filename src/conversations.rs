@@ -131,14 +131,7 @@ impl Session {
         if matches!(response.status, 403..=405) {
             let body = Body::form(String::new());
             let request = Request::post(Step::Delete, "/conversations?/delete", &body);
-            response = connection.call(&request, &watch)?;
-            if response.rejects_referer() {
-                self.http.swap_scheme();
-                response = connection.call(&request, &watch)?;
-                if response.rejects_referer() {
-                    self.http.swap_scheme();
-                }
-            }
+            response = connection.call_in_either_scheme(&request, &watch)?;
         }
         if response.is_success() || response.is_see_other() {
             Ok(())

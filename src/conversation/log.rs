@@ -8,9 +8,8 @@ use uuid::Uuid;
 use super::Conversation;
 use super::history::Pauses;
 use crate::error::{Result, Step};
-use crate::http::exchange::no_thread;
 use crate::http::response::Stream;
-use crate::http::watchdog::{self, Watch};
+use crate::http::watchdog::Watch;
 use crate::http::{Opened, Request};
 use crate::protocol::dialect::{Dialect, V0_10};
 use crate::protocol::history;
@@ -24,8 +23,7 @@ impl Conversation {
     pub(crate) fn watch_log(&mut self) -> Result<Arc<Watch>> {
         let watch = self.scope.watch_reply(&self.session.http);
         self.finish_response(watch.time_left() / 2);
-        let watched = watchdog::watch(&watch);
-        watched.map_err(|error| no_thread(Step::Reattach, &error))?;
+        self.connection.enforce_limits(&watch, Step::Reattach)?;
         Ok(watch)
     }
 

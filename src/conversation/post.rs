@@ -4,16 +4,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::{
     ABANDONED_STORED_WITHIN, BROKEN_STORED_WITHIN, Conversation, LONGEST_TAIL, NextParent,
     Preparation, Unstored, WebSearcher,
 };
-use uuid::Uuid;
-
 use crate::error::{Error, Result, Step};
-use crate::http::exchange::no_thread;
 use crate::http::response::{Response, Stream};
-use crate::http::watchdog::{self, Watch};
+use crate::http::watchdog::Watch;
 use crate::http::{Body, Opened, Request};
 use crate::ignored::Ignored;
 use crate::linked::Linked;
@@ -63,11 +62,7 @@ impl Conversation {
         };
         let posted = self.post_watched(&mut message, searcher, watch);
         self.last = Some(message);
-        posted.inspect_err(|error| {
-            // A message that was not sent has no connection yet whose release would do it.
-            watchdog::unwatch(watch);
-            self.message_failed(error);
-        })
+        posted.inspect_err(|error| self.message_failed(error))
     }
 
     fn post_watched(
@@ -80,8 +75,7 @@ impl Conversation {
         self.finish_response(LONGEST_TAIL.min(watch.time_left() / 2));
         self.wait_after_stop(watch)?;
         self.wait_until_stored(watch)?;
-        let watched = watchdog::watch(watch);
-        watched.map_err(|error| no_thread(Step::Message, &error))?;
+        self.connection.enforce_limits(watch, Step::Message)?;
 
         let has_tree = self.session.dialect().is_none_or(Dialect::has_tree);
         let mut parent = None;
@@ -93,15 +87,8 @@ impl Conversation {
             // While that is still the last one, the message was not stored: nothing is replaced.
             message.is_retry &= self.followed.get_or_insert_with(|| id.clone()) != id;
         }
-        // A retry uses the files that the server has, which are none if it refused the message.
         let replaces = message.is_retry && (!has_tree || message.replaces(parent.as_ref()));
-        let files = match self.attachments.clone() {
-            Some(files) if self.is_last_refused || !replaces => {
-                message.is_retry = false;
-                files.encode(self, dialect, watch)?
-            }
-            _ => EncodedFiles::None,
-        };
+        let files = self.files_of(message, replaces, dialect, watch)?;
         parent = self.prepare(message, dialect, parent, watch)?;
         let search = match searcher {
             Some(Linked(search)) => search(self, message, watch)?,
@@ -120,21 +107,44 @@ impl Conversation {
         }
         // The next message follows the reply.
         self.parent = NextParent::Unknown;
-        let dialect = match dialect {
-            Some(dialect) if dialect.has_tree() => dialect,
-            // Without a tree, it is the stream that tells the version.
-            _ => {
-                let found = Dialect::of_stream(stream.content_type.as_deref());
-                self.session.set_dialect(found);
-                found
-            }
-        };
+        let dialect = self.dialect_of_reply(dialect, &stream);
         Ok(Posted {
             watch: Arc::clone(watch),
             generation_id: message.generation_id,
             tokens: Tokens::new(stream).max_reply(self.session.options.max_reply),
             search,
             ignored: self.ignored(message, dialect),
+        })
+    }
+
+    /// The files that go with the message. One that replaces a message of the server uses those that
+    /// the server has, which are none if it refused that message.
+    fn files_of(
+        &mut self,
+        message: &mut OutgoingMessage,
+        replaces: bool,
+        dialect: Option<&'static Dialect>,
+        watch: &Arc<Watch>,
+    ) -> Result<EncodedFiles> {
+        match self.attachments.clone() {
+            Some(files) if self.is_last_refused || !replaces => {
+                message.is_retry = false;
+                files.encode(self, dialect, watch)
+            }
+            _ => Ok(EncodedFiles::None),
+        }
+    }
+
+    /// The dialect, which the stream of a reply tells where there is no tree of messages.
+    fn dialect_of_reply(
+        &self,
+        known: Option<&'static Dialect>,
+        stream: &Stream,
+    ) -> &'static Dialect {
+        known.filter(|known| known.has_tree()).unwrap_or_else(|| {
+            let found = Dialect::of_stream(stream.content_type.as_deref());
+            self.session.set_dialect(found);
+            found
         })
     }
 

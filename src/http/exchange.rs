@@ -170,12 +170,19 @@ impl Connection {
                 }
             }
             ureq::Error::Timeout(_) => Error::timeout(step, limit),
-            ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
-                Error::protocol(step, "an HTTP/1.1 response", &error.to_string())
-            }
-            ureq::Error::Io(error) => Error::network(step, error),
-            error => Error::network(step, error),
+            error => of_transport(step, error),
         }
+    }
+}
+
+/// What a failure of ureq means that has nothing to do with its time limits.
+pub(super) fn of_transport(step: Step, error: ureq::Error) -> Error {
+    match error {
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+            Error::protocol(step, "an HTTP/1.1 response", &error.to_string())
+        }
+        ureq::Error::Io(error) => Error::network(step, error),
+        error => Error::network(step, error),
     }
 }
 
@@ -260,7 +267,7 @@ impl Http {
 }
 
 /// The error where the system has no thread to spare.
-pub(crate) fn no_thread(step: Step, error: &io::Error) -> Error {
+pub(super) fn no_thread(step: Step, error: &io::Error) -> Error {
     let cause = format!("no thread could be started: {error}");
     Error::network(step, io::Error::new(error.kind(), cause))
 }

@@ -8,7 +8,7 @@ pub(crate) mod base_url;
 pub(crate) mod cancel_signal;
 pub(crate) mod cookies;
 mod date;
-pub(crate) mod exchange;
+mod exchange;
 pub(crate) mod headers;
 pub(crate) mod proxy;
 pub(crate) mod response;
@@ -30,6 +30,7 @@ use crate::error::{Result, Step};
 use crate::exchange::Observer;
 use base_url::BaseUrl;
 use cookies::Jar;
+use exchange::no_thread;
 use headers::Headers;
 use response::{Response, Stream};
 use setup::Agents;
@@ -181,9 +182,8 @@ impl Http {
         }
     }
 
-    /// Sends `Origin` and `Referer` with the other scheme from now on: a server that was not told
-    /// its address takes itself for `https`.
-    pub(crate) fn swap_scheme(&self) {
+    /// Sends `Origin` and `Referer` with the other scheme from now on.
+    fn swap_scheme(&self) {
         self.swaps_scheme.fetch_xor(true, Relaxed);
     }
 
@@ -239,6 +239,26 @@ impl Connection {
         Response::new(&self.http.base_url, request.step, received)
     }
 
+    /// Requests something by a form, with the other scheme in `Origin` and `Referer` if the server
+    /// rejects the one in use: a server that was not told its address takes itself for `https`. What
+    /// works is kept.
+    pub(crate) fn call_in_either_scheme(
+        &mut self,
+        request: &Request<'_>,
+        watch: &Arc<Watch>,
+    ) -> Result<Response> {
+        let response = self.call(request, watch)?;
+        if !response.rejects_referer() {
+            return Ok(response);
+        }
+        self.http.swap_scheme();
+        let response = self.call(request, watch)?;
+        if response.rejects_referer() {
+            self.http.swap_scheme();
+        }
+        Ok(response)
+    }
+
     /// Requests something, and returns the bytes of a successful response.
     pub(crate) fn download(
         &mut self,
@@ -277,6 +297,13 @@ impl Connection {
     pub(crate) fn attach(&mut self, watch: &Arc<Watch>) -> Result<(), Cause> {
         let agent = self.agent(watch);
         watch.attach(&agent)
+    }
+
+    /// Enforces the limits of the operation while its response is read, until the connection is
+    /// [released](Connection::release).
+    pub(crate) fn enforce_limits(&mut self, watch: &Arc<Watch>, step: Step) -> Result<()> {
+        self.agent(watch);
+        watchdog::watch(watch).map_err(|error| no_thread(step, &error))
     }
 
     /// The agent for the next request of the operation.

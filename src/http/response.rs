@@ -9,6 +9,7 @@ use ureq::http::header;
 
 use super::base_url::BaseUrl;
 use super::date::date;
+use super::exchange::of_transport;
 use super::watchdog::Watch;
 use super::worker::{Failure, Received};
 use crate::error::{Error, Result, Step};
@@ -31,7 +32,11 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    pub(super) fn new(base_url: &BaseUrl, step: Step, received: Box<Received>) -> Result<Response> {
+    pub(super) fn new(
+        base_url: &BaseUrl,
+        step: Step,
+        mut received: Box<Received>,
+    ) -> Result<Response> {
         let status = received.status();
         let failing_step = step_of_unreadable(step, status);
         match &received.failure {
@@ -48,7 +53,9 @@ impl Response {
             }
             _ => {}
         }
+        let body = text(std::mem::take(&mut received.body));
         let location = match status {
+            200 => redirect(&body),
             300..400 => received.header(header::LOCATION),
             _ => None,
         };
@@ -56,11 +63,6 @@ impl Response {
         let allows_any_origin = received
             .header(header::ACCESS_CONTROL_ALLOW_ORIGIN)
             .is_some_and(|origin| origin == "*");
-        let body = text(received.body);
-        let location = match status {
-            200 => redirect(&body),
-            _ => location,
-        };
         let redirects_off_site = location
             .as_deref()
             .is_some_and(|to| base_url.is_off_site(to));
@@ -214,13 +216,7 @@ impl Stream {
         if let Some(cause) = self.watch.cause() {
             return io::Error::other(cause.error(self.step));
         }
-        io::Error::other(match ureq::Error::from(error) {
-            ureq::Error::Io(error) => Error::network(self.step, error),
-            error @ ureq::Error::Protocol(_) => {
-                Error::protocol(self.step, "an HTTP/1.1 response", &error.to_string())
-            }
-            error => Error::network(self.step, error),
-        })
+        io::Error::other(of_transport(self.step, ureq::Error::from(error)))
     }
 }
 

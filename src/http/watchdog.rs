@@ -41,6 +41,18 @@ pub(crate) struct Limits {
     pub(crate) deadline: Option<(Instant, TimeLimit)>,
 }
 
+impl Limits {
+    /// When a wait that has begun then expires, and which limit that is.
+    fn of_wait(&self, begun: Instant) -> (Instant, TimeLimit) {
+        let (longest, limit) = self.wait;
+        let wait = (begun + longest, limit);
+        match self.deadline {
+            Some(deadline) if deadline.0 < wait.0 => deadline,
+            _ => wait,
+        }
+    }
+}
+
 /// One operation that can be ended from outside: where its reader, its cancellers and the
 /// watchdog meet.
 ///
@@ -139,12 +151,7 @@ impl Watch {
 
     /// When the wait for a request expires, and which limit that is.
     fn request_deadline(&self) -> (Instant, TimeLimit) {
-        let (longest, limit) = self.limits.wait;
-        let wait = (self.lock().begun + longest, limit);
-        match self.limits.deadline {
-            Some(deadline) if deadline.0 < wait.0 => deadline,
-            _ => wait,
-        }
+        self.limits.of_wait(self.lock().begun)
     }
 
     /// The time that is left for requests.
@@ -260,7 +267,7 @@ fn watchdog() -> MutexGuard<'static, Watchdog> {
 /// # Errors
 ///
 /// If a thread is needed and cannot be had.
-pub(crate) fn watch(watch: &Arc<Watch>) -> io::Result<()> {
+pub(super) fn watch(watch: &Arc<Watch>) -> io::Result<()> {
     let mut watchdog = watchdog();
     if !watchdog.has_thread {
         spawn("h2ogpt-watchdog", 64 << 10, Box::new(run))?;
@@ -297,7 +304,7 @@ impl Drop for Watching {
 }
 
 /// Stops enforcing the limits of a reply.
-pub(crate) fn unwatch(watch: &Arc<Watch>) {
+pub(super) fn unwatch(watch: &Arc<Watch>) {
     let mut watchdog = watchdog();
     let is_other = |watched: &Watched| !Arc::ptr_eq(&watched.watch, watch);
     watchdog.replies.retain(is_other);
@@ -334,20 +341,16 @@ impl Watched {
         if self.watch.has_ended() {
             return Duration::MAX;
         }
-        let (longest, limit) = self.watch.limits.wait;
         let waits = self.watch.waits.load(Relaxed);
         if waits != self.wait || waits.is_multiple_of(2) {
             (self.wait, self.since) = (waits, now);
         }
-        let wait = (self.since + longest, limit);
-        let (at, limit) = match self.watch.limits.deadline {
-            Some(deadline) if deadline.0 < wait.0 => deadline,
-            _ => wait,
-        };
+        let limits = &self.watch.limits;
+        let (at, limit) = limits.of_wait(self.since);
         if at <= now && !is_grace {
             self.watch.end(Cause::Expired(limit));
         }
-        let tick = SHORTEST_TICK.max(longest / 16);
+        let tick = SHORTEST_TICK.max(limits.wait.0 / 16);
         tick.min(at.saturating_duration_since(now))
             .max(SHORTEST_TICK)
     }

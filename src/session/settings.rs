@@ -72,9 +72,6 @@ impl Session {
     }
 
     /// Posts the settings as a form, which later versions do not take.
-    ///
-    /// A server that was not told its address takes itself for `https`, and rejects a `Referer`
-    /// with another scheme. So that is answered by the other scheme, once.
     fn post_settings_form(
         &self,
         model: &str,
@@ -82,14 +79,8 @@ impl Session {
         watch: &Arc<Watch>,
     ) -> Result<Response> {
         let body = Body::form(self.settings(model).form());
-        let mut response = post(&body, connection, watch)?;
-        if response.rejects_referer() {
-            self.http.swap_scheme();
-            response = post(&body, connection, watch)?;
-            if response.rejects_referer() {
-                self.http.swap_scheme();
-            }
-        }
+        let request = Request::post(Step::Settings, "/settings", &body);
+        let response = connection.call_in_either_scheme(&request, watch)?;
         // Later versions reject forms. If this is one all the same, its stream will tell.
         if is_accepted(&response) && self.dialect().is_none() {
             self.set_dialect(&V0_3);
@@ -104,7 +95,8 @@ impl Session {
         watch: &Arc<Watch>,
     ) -> Result<()> {
         let body = Body::json(self.settings(model).json());
-        let response = post(&body, connection, watch)?;
+        let request = Request::post(Step::Settings, "/settings", &body);
+        let response = connection.call(&request, watch)?;
         if is_accepted(&response) {
             Ok(())
         } else {
@@ -120,10 +112,6 @@ impl Session {
             share_with_model_authors: self.options.share_with_model_authors,
         }
     }
-}
-
-fn post(body: &Body, connection: &mut Connection, watch: &Arc<Watch>) -> Result<Response> {
-    connection.call(&Request::post(Step::Settings, "/settings", body), watch)
 }
 
 fn is_accepted(response: &Response) -> bool {
