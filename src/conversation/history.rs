@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::{Conversation, NextParent};
 use crate::error::{Error, Result, Step};
 use crate::http::Request;
-use crate::http::response::Response;
 use crate::http::watchdog::Watch;
 use crate::protocol::dialect::{Dialect, V0_8};
 use crate::protocol::history::{ConversationPage, History};
+use crate::protocol::json::Json;
 use crate::protocol::message::Parent;
 use crate::protocol::page_data;
 use crate::sanitize::sanitize;
@@ -94,11 +94,11 @@ impl Conversation {
         }
         let request = Request::get(Step::History, &path);
         let response = self.connection.call(&request, watch)?;
-        if let Some(error) = page_error(&response) {
-            return Err(error);
-        }
-        let body = Some(&response.body).filter(|_| response.is_success());
-        Ok(body.and_then(|body| ConversationPage::read(body)))
+        let Some(page) = response.json() else {
+            return Ok(None);
+        };
+        check_page(page)?;
+        Ok(ConversationPage::read(page))
     }
 
     /// Waits until the server has stored the last message and its reply, where it does that only
@@ -158,13 +158,15 @@ impl Conversation {
     }
 }
 
-/// The error that a page's data hold although the response is a success.
-pub(super) fn page_error(response: &Response) -> Option<Error> {
-    let (status, message) = response.json().and_then(page_data::error)?;
-    Some(Error::Http {
-        step: Step::History,
-        status,
-        message: sanitize(&message),
-        retry_after: None,
-    })
+/// Fails if a page's data hold an error, although their response is a success.
+pub(super) fn check_page(page: Json<'_>) -> Result<()> {
+    match page_data::error(page) {
+        None => Ok(()),
+        Some((status, message)) => Err(Error::Http {
+            step: Step::History,
+            status,
+            message: sanitize(&message),
+            retry_after: None,
+        }),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::history::page_error;
+use super::history::check_page;
 use super::{Conversation, Preparation};
 use crate::error::{Result, Step};
 use crate::http::response::Response;
@@ -23,8 +23,9 @@ impl Conversation {
     ///
     /// # Errors
     ///
-    /// [`Error::Http`](crate::Error::Http) if the server does not have the conversation, [`Error::Network`](crate::Error::Network),
-    /// [`Error::Timeout`](crate::Error::Timeout), [`Error::Cancelled`](crate::Error::Cancelled), [`Error::Protocol`](crate::Error::Protocol).
+    /// [`Error::Http`](crate::Error::Http) if the server does not have the conversation,
+    /// [`Error::Network`](crate::Error::Network), [`Error::Timeout`](crate::Error::Timeout),
+    /// [`Error::Cancelled`](crate::Error::Cancelled), [`Error::Protocol`](crate::Error::Protocol).
     pub fn messages(&mut self) -> Result<Vec<StoredMessage>> {
         self.operate(|conversation, watch| {
             conversation.wait_until_stored(watch)?;
@@ -35,15 +36,17 @@ impl Conversation {
                 let messages = conversation.and_then(|conversation| conversation.get("messages"));
                 return read_messages(&response, messages);
             }
-            let path = format!("{}/__data.json", conversation.path);
-            let page = conversation.get(&path, watch)?;
-            if response.message().contains("Conversation not found") || !page.is_success() {
+            if response.message().contains("Conversation not found") {
                 return Err(response.error());
             }
-            if let Some(error) = page_error(&page) {
-                return Err(error);
+            let path = format!("{}/__data.json", conversation.path);
+            let page = conversation.get(&path, watch)?;
+            if !page.is_success() {
+                return Err(response.error());
             }
-            let data = page.json().map(PageData::read);
+            let json = page.json();
+            json.map_or(Ok(()), check_page)?;
+            let data = json.map(PageData::read);
             let messages = data.as_ref().and_then(|data| data.get("messages"));
             read_messages(&page, messages)
         })

@@ -38,8 +38,8 @@ pub(crate) struct ConversationPage {
 
 impl ConversationPage {
     /// Reads the response to `GET /conversation/{id}/__data.json`.
-    pub(crate) fn read(body: &str) -> Option<ConversationPage> {
-        let page = PageData::read(Json::read(body).ok()?);
+    pub(crate) fn read(page: Json<'_>) -> Option<ConversationPage> {
+        let page = PageData::read(page);
         let messages = page.get("messages")?.items();
         let settings = page.get("settings");
         let has = |name| settings.is_some_and(|settings| settings.get(name).is_some());
