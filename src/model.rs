@@ -2,6 +2,7 @@
 
 use crate::protocol::json::Json;
 use crate::protocol::page_data::PageData;
+use crate::sanitize::sanitize;
 
 /// The default model of the public server of 2023.
 pub const DEFAULT_MODEL: &str = "h2oai/h2ogpt-gm-oasst1-en-2048-falcon-40b-v1";
@@ -67,6 +68,18 @@ impl ModelList {
             models,
         })
     }
+}
+
+/// How many models an error names.
+pub(crate) const NAMED: usize = 3;
+
+/// The ids of the first models, for an error.
+pub(crate) fn first_ids<'a>(models: impl Iterator<Item = &'a Model>) -> String {
+    let ids: Vec<String> = models
+        .take(NAMED)
+        .map(|model| sanitize(&model.id))
+        .collect();
+    ids.join(", ")
 }
 
 impl Model {

@@ -7,6 +7,7 @@ use crate::attachment::Attachment;
 use crate::error::{Error, Result};
 use crate::http::watchdog::Watch;
 use crate::linked::Linked;
+use crate::model::first_ids;
 use crate::protocol::dialect::{Dialect, Files, MessageEncoding, V0_7, V0_8};
 use crate::protocol::files::EncodedFiles;
 use crate::sanitize::sanitize;
@@ -124,11 +125,11 @@ impl Conversation {
             return Ok(());
         }
         let able = models.iter().filter(|model| model.multimodal == Some(true));
-        let able: Vec<String> = able.take(3).map(|model| sanitize(&model.id)).collect();
+        let able = first_ids(able);
         let why = if able.is_empty() {
             "no model of this server takes images".to_owned()
         } else {
-            format!("the model takes no images; {} would", able.join(", "))
+            format!("the model takes no images; {able} would")
         };
         Err(reject(std::slice::from_ref(image), &why))
     }

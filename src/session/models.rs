@@ -8,9 +8,8 @@ use crate::http::base_url::DEFAULT_URL;
 use crate::http::response::Response;
 use crate::http::watchdog::Watch;
 use crate::http::{Connection, Request};
-use crate::model::{DEFAULT_MODEL, ModelList};
+use crate::model::{DEFAULT_MODEL, ModelList, NAMED, first_ids};
 use crate::protocol::dialect::{Dialect, V0_9_2, V0_9_6, V0_10};
-use crate::sanitize::sanitize;
 
 impl Session {
     /// All models that the server lists: in its API from v0.8 on, in the data of its page before
@@ -76,7 +75,7 @@ impl Session {
         if let Some(model) = &self.options.model {
             return Ok(model.clone());
         }
-        if format!("{:?}", self.http.base_url) == DEFAULT_URL {
+        if self.http.base_url.url("") == DEFAULT_URL {
             return Ok(DEFAULT_MODEL.to_owned());
         }
         let list = match self.models(connection, watch) {
@@ -110,26 +109,16 @@ impl Session {
         ) {
             return error;
         }
-        let list = self.models(connection, watch).unwrap_or_default();
-        let models = list.models;
+        let models = self.models(connection, watch).unwrap_or_default().models;
         if models.is_empty() {
             let hint = format!(" (does the server have the model {model:?}?)");
             return error.with_hint(&[400, 500], &hint);
-        };
+        }
         if models.iter().any(|known| known.id == model) {
             return error;
         }
-        let named: Vec<String> = models
-            .iter()
-            .take(3)
-            .map(|known| sanitize(&known.id))
-            .collect();
-        let more = if models.len() > named.len() {
-            ", ..."
-        } else {
-            ""
-        };
-        let named = named.join(", ");
+        let more = if models.len() > NAMED { ", ..." } else { "" };
+        let named = first_ids(models.iter());
         let hint = format!(" (the server does not have the model {model:?}; it has {named}{more})");
         error.with_hint(&[400, 500], &hint)
     }
