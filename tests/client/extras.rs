@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use h2ogpt::{Event, Ignored, Parameters, Prompt};
+use h2ogpt::{Client, Event, Ignored, Parameters, Prompt};
 
 use support::client::{builder, client, text};
 use support::service::{Dialect, Fault, Purpose, Service};
@@ -27,14 +27,16 @@ fn times_given(service: &Service) -> Vec<usize> {
         .collect()
 }
 
+fn with_system_prompt(service: &Service) -> Client {
+    let builder = builder(service.url()).system_prompt(SYSTEM);
+    builder.build().unwrap()
+}
+
 #[test]
 fn a_system_prompt_reaches_the_model_once_with_each_message() {
     for dialect in Dialect::ALL {
         let service = Service::builder().dialect(dialect).start().unwrap();
-        let client = builder(service.url())
-            .system_prompt(SYSTEM)
-            .build()
-            .unwrap();
+        let client = with_system_prompt(&service);
         for after in ["nothing", "refusals and retries", "a refusal"] {
             let mut conversation = client.conversation().unwrap();
             let before = times_given(&service).len();
@@ -131,10 +133,7 @@ fn ignored_by(dialect: Dialect) -> Vec<Ignored> {
 fn what_a_server_ignores_is_told_and_the_reply_comes_all_the_same() {
     for dialect in Dialect::ALL {
         let service = Service::builder().dialect(dialect).start().unwrap();
-        let client = builder(service.url())
-            .system_prompt(SYSTEM)
-            .build()
-            .unwrap();
+        let client = with_system_prompt(&service);
         let mut conversation = client.conversation().unwrap();
         let prompt = Prompt::new("Hello")
             .parameters(Parameters::new().temperature(0.9))

@@ -33,14 +33,19 @@ fn a_reply_goes_on_by_itself_after_any_token() {
     assert_eq!(service.conversations(), 0);
 }
 
-/// The connection may break again and again, as long as something has come in between.
-#[test]
-fn a_server_that_wants_the_reader_to_come_again_is_asked_again() {
-    let service = service(Dialect::Main)
+/// A reply takes several responses of the log.
+fn slow_with_short_streams() -> Service {
+    service(Dialect::Main)
         .token_delay(Duration::from_millis(100))
         .stream_lasts(Duration::from_millis(300))
         .start()
-        .unwrap();
+        .unwrap()
+}
+
+/// The connection may break again and again, as long as something has come in between.
+#[test]
+fn a_server_that_wants_the_reader_to_come_again_is_asked_again() {
+    let service = slow_with_short_streams();
     let client = client_of(&service);
     let mut conversation = client.conversation().unwrap();
     disconnect_next(&service, 2);
@@ -54,11 +59,7 @@ fn a_server_that_wants_the_reader_to_come_again_is_asked_again() {
 /// The same where the client learns nothing of the server's version before.
 #[test]
 fn a_reply_that_is_reattached_is_read_to_its_end_over_several_responses() {
-    let service = service(Dialect::Main)
-        .token_delay(Duration::from_millis(100))
-        .stream_lasts(Duration::from_millis(300))
-        .start()
-        .unwrap();
+    let service = slow_with_short_streams();
     let client = client_of(&service);
     let mut conversation = client.conversation().unwrap();
     let id = conversation.id().to_owned();
