@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::exchange::{Exchange, Observer};
+use crate::exchange::Exchange;
 use crate::http::base_url::{BaseUrl, DEFAULT_URL};
 use crate::http::cookies::Jar;
 use crate::http::headers::Headers;
@@ -39,53 +38,47 @@ use crate::session::{Session, SessionOptions};
 #[must_use = "a builder does nothing before build"]
 pub struct ClientBuilder {
     url: String,
-    model: Option<String>,
+    user_agent: String,
     proxy: Result<ProxySetting>,
-    parameters: Parameters,
-    system_prompt: Option<String>,
-    share_with_model_authors: bool,
-    search_enabled: bool,
-    titles: bool,
-    retries: u32,
-    max_reply: usize,
-    reattach: bool,
+    root_certificates: Option<Result<RootCerts>>,
     cookies: Jar,
-    headers: Headers,
     /// The first cookie or header that is invalid. They are checked when they are set, as are proxy
     /// and certificates, so that programs which set none do without the code for it, some 7 kB.
     rejected: Option<Error>,
-    user_agent: String,
-    root_certificates: Option<Result<RootCerts>>,
-    timeouts: Timeouts,
-    observer: Option<Box<Observer>>,
+    http: HttpOptions,
+    session: SessionOptions,
 }
 
 impl ClientBuilder {
     pub(crate) fn new() -> Self {
         ClientBuilder {
             url: DEFAULT_URL.into(),
-            model: None,
-            proxy: Ok(ProxySetting::Environment),
-            parameters: Parameters::new(),
-            system_prompt: None,
-            share_with_model_authors: false,
-            search_enabled: true,
-            titles: false,
-            retries: 0,
-            max_reply: 64 << 20,
-            reattach: true,
-            cookies: Jar::default(),
-            headers: Headers::default(),
-            rejected: None,
             user_agent: concat!("h2ogpt/", env!("CARGO_PKG_VERSION")).into(),
+            proxy: Ok(ProxySetting::Environment),
             root_certificates: None,
-            timeouts: Timeouts {
-                connect: Duration::from_secs(10),
-                token: Duration::from_secs(120),
-                reply: Duration::from_secs(60 * 60),
-                delete: Duration::from_secs(5),
+            cookies: Jar::default(),
+            rejected: None,
+            http: HttpOptions {
+                timeouts: Timeouts {
+                    connect: Duration::from_secs(10),
+                    token: Duration::from_secs(120),
+                    reply: Duration::from_secs(60 * 60),
+                    delete: Duration::from_secs(5),
+                },
+                headers: Headers::default(),
+                retries: 0,
+                observer: None,
             },
-            observer: None,
+            session: SessionOptions {
+                model: None,
+                parameters: Parameters::new(),
+                system_prompt: None,
+                search_enabled: true,
+                share_with_model_authors: false,
+                titles: false,
+                max_reply: 64 << 20,
+                reattach: true,
+            },
         }
     }
 
@@ -102,7 +95,7 @@ impl ClientBuilder {
     /// [`DEFAULT_MODEL`](crate::DEFAULT_MODEL) for [`DEFAULT_URL`](crate::DEFAULT_URL), and for a
     /// server that has no list.
     pub fn model(mut self, model: impl Into<String>) -> Self {
-        self.model = Some(model.into());
+        self.session.model = Some(model.into());
         self
     }
 
@@ -126,13 +119,13 @@ impl ClientBuilder {
 
     /// Generation parameters for all messages, in place of those set so far.
     pub fn parameters(mut self, parameters: Parameters) -> Self {
-        self.parameters = parameters;
+        self.session.parameters = parameters;
         self
     }
 
     /// One generation parameter for all messages, as in [`Parameters::set`].
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.parameters = self.parameters.set(name, value);
+        self.session.parameters = self.session.parameters.set(name, value);
         self
     }
 
@@ -142,7 +135,8 @@ impl ClientBuilder {
     /// settings of the session, which are left alone if a [`cookie`](ClientBuilder::cookie) was
     /// given. There the system prompt is put in front of the first message.
     pub fn system_prompt(mut self, text: impl Into<String>) -> Self {
-        self.system_prompt = Some(text.into());
+        let text = Some(text.into());
+        self.session.system_prompt = text.filter(|text| !text.trim().is_empty());
         self
     }
 
@@ -151,14 +145,14 @@ impl ClientBuilder {
     /// This is part of the session's settings: if true, they are posted even if a
     /// [`cookie`](ClientBuilder::cookie) was given, and replace those of its owner.
     pub fn share_with_model_authors(mut self, share: bool) -> Self {
-        self.share_with_model_authors = share;
+        self.session.share_with_model_authors = share;
         self
     }
 
     /// Whether the server may search the web when a prompt asks for it; true by default. It does
     /// not search by itself because of this.
     pub fn search_enabled(mut self, enabled: bool) -> Self {
-        self.search_enabled = enabled;
+        self.session.search_enabled = enabled;
         self
     }
 
@@ -168,7 +162,7 @@ impl ClientBuilder {
     /// twice for the first message, and on a server that replies to one request at a time, the
     /// reply would wait for the title.
     pub fn titles(mut self, titles: bool) -> Self {
-        self.titles = titles;
+        self.session.titles = titles;
         self
     }
 
@@ -184,7 +178,7 @@ impl ClientBuilder {
     /// never shown. Headers that the client sets itself are rejected, except `Authorization`, which
     /// replaces the credentials of the URL.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        let set = self.headers.insert(&name.into(), &value.into());
+        let set = self.http.headers.insert(&name.into(), &value.into());
         self.keep_first_error(set)
     }
 
@@ -210,7 +204,7 @@ impl ClientBuilder {
     /// sent again that the server may have looked at. chat-ui's own limit of messages a minute also
     /// counts those that it refuses: there, only waiting helps.
     pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = retries;
+        self.http.retries = retries;
         self
     }
 
@@ -220,21 +214,21 @@ impl ClientBuilder {
     /// Servers from chat-ui v0.10 on keep a log of each reply. On v0.9.2 to v0.9.6, the rest comes
     /// when the reply is complete, if that is within 10 s. Earlier ones give a reply up.
     pub fn reattach(mut self, reattach: bool) -> Self {
-        self.reattach = reattach;
+        self.session.reattach = reattach;
         self
     }
 
     /// Longest reply in bytes, 64 MiB by default. A longer one fails with [`Error::Protocol`], which
     /// holds the text so far.
     pub fn max_reply(mut self, bytes: usize) -> Self {
-        self.max_reply = bytes;
+        self.session.max_reply = bytes;
         self
     }
 
     /// Longest wait for a connection, including the proxy and TLS; 10 s by default. Resolving the
     /// server's name is bounded by the system, and by `timeout_token`.
     pub fn timeout_connect(mut self, timeout: Duration) -> Self {
-        self.timeouts.connect = timeout;
+        self.http.timeouts.connect = timeout;
         self
     }
 
@@ -246,14 +240,14 @@ impl ClientBuilder {
     /// A token that is late may be awaited up to a sixteenth longer than this. If the process was
     /// stopped or suspended meanwhile, what has arrived still counts.
     pub fn timeout_token(mut self, timeout: Duration) -> Self {
-        self.timeouts.token = timeout;
+        self.http.timeouts.token = timeout;
         self
     }
 
     /// Longest time for a whole reply, from sending the prompt to the last token; one hour by
     /// default.
     pub fn timeout_reply(mut self, timeout: Duration) -> Self {
-        self.timeouts.reply = timeout;
+        self.http.timeouts.reply = timeout;
         self
     }
 
@@ -261,14 +255,14 @@ impl ClientBuilder {
     /// `Drop` and [`close`](crate::Conversation::close) can take; 5 s by default. Dropping a reply
     /// that is not complete takes at most 0.5 s, or this if it is shorter, to stop it.
     pub fn timeout_delete(mut self, timeout: Duration) -> Self {
-        self.timeouts.delete = timeout;
+        self.http.timeouts.delete = timeout;
         self
     }
 
     /// Called after each request with its outcome, on the thread that waited for it: for a log. A
     /// panic of the observer is caught and ignored.
     pub fn on_exchange(mut self, observer: impl Fn(&Exchange<'_>) + Send + Sync + 'static) -> Self {
-        self.observer = Some(Box::new(move |exchange| {
+        self.http.observer = Some(Box::new(move |exchange| {
             // It may run while a panic unwinds and drops a conversation: a second one would abort.
             let _ = catch_unwind(AssertUnwindSafe(|| observer(exchange)));
         }));
@@ -285,46 +279,25 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`Error::Configuration`] if a setting is invalid: it says which, and why.
-    pub fn build(self) -> Result<Client> {
+    pub fn build(mut self) -> Result<Client> {
         let base_url = BaseUrl::parse(&self.url)?;
-        if let Some(model) = &self.model {
+        if let Some(model) = &self.session.model {
             check_model(model)?;
         }
         check_user_agent(&self.user_agent)?;
-        self.parameters.check()?;
-        let timeouts = self.timeouts.checked()?;
+        self.session.parameters.check()?;
+        self.http.timeouts.check()?;
         if let Some(error) = self.rejected {
             return Err(error);
         }
         let setup = Setup {
             user_agent: &self.user_agent,
             proxy: self.proxy?.checked()?,
-            timeouts,
+            timeouts: self.http.timeouts,
         };
         let agents = Agents::new(&setup, self.root_certificates.transpose()?);
-        let is_borrowed = self.cookies.header().is_some();
-        let http = Http::new(HttpOptions {
-            base_url,
-            timeouts,
-            agents,
-            cookies: self.cookies,
-            headers: self.headers,
-            retries: self.retries,
-            observer: self.observer,
-        });
-        let options = SessionOptions {
-            model: self.model,
-            has_own_parameters: !self.parameters.is_empty(),
-            parameters: self.parameters.over_defaults(),
-            system_prompt: self.system_prompt.filter(|text| !text.trim().is_empty()),
-            search_enabled: self.search_enabled,
-            share_with_model_authors: self.share_with_model_authors,
-            titles: self.titles,
-            is_borrowed,
-            max_reply: self.max_reply,
-            reattach: self.reattach,
-        };
-        Ok(Client::with_session(Session::new(Arc::new(http), options)))
+        let http = Http::new(base_url, agents, self.cookies, self.http);
+        Ok(Client::with_session(Session::new(http, self.session)))
     }
 }
 
@@ -353,9 +326,9 @@ impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("url", &BaseUrl::parse(&self.url).ok())
-            .field("model", &self.model)
-            .field("parameters", &self.parameters)
-            .field("timeouts", &self.timeouts)
+            .field("model", &self.session.model)
+            .field("parameters", &self.session.parameters)
+            .field("timeouts", &self.http.timeouts)
             .finish_non_exhaustive()
     }
 }

@@ -20,6 +20,7 @@ use crate::http::base_url::conversation_path;
 use crate::http::response::Stream;
 use crate::http::watchdog::Limits;
 use crate::http::{Body, Connection, Request};
+use crate::parameters::Parameters;
 use crate::prompt::Prompt;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::finish_reason::FinishReason;
@@ -349,7 +350,8 @@ impl Conversation {
     /// Makes the prompt the last message.
     fn take_prompt(&mut self, prompt: Prompt) -> Result<Option<WebSearcher>> {
         prompt.check()?;
-        let mut parameters = self.session.options.parameters.clone();
+        let mut parameters = Parameters::of_2023();
+        parameters.overlay(&self.session.options.parameters);
         parameters.overlay(&prompt.parameters);
         let mut message = OutgoingMessage::new(prompt.text, parameters);
         message.web_search = prompt.web_search.is_some();
@@ -357,7 +359,7 @@ impl Conversation {
         self.attachments = prompt.attachments.map(Arc::new);
         message.tools = prompt.tools;
         message.has_own_parameters =
-            self.session.options.has_own_parameters || !prompt.parameters.is_empty();
+            !(self.session.options.parameters.is_empty() && prompt.parameters.is_empty());
         self.last = Some(message);
         self.followed = None;
         Ok(prompt.web_search)

@@ -114,7 +114,7 @@ impl Session {
     /// Deletes a conversation by its id.
     pub(crate) fn delete(&self, connection: &mut Connection, id: &str) -> Result<()> {
         let path = conversation_path(id)?;
-        let watch = watch_alone(self.http.timeouts.delete);
+        let watch = watch_alone(connection.timeouts().delete);
         let response = connection.call(&Request::delete(Step::Delete, &path), &watch)?;
         if response.is_success() {
             Ok(())
@@ -125,7 +125,7 @@ impl Session {
 
     /// Deletes all conversations: from v0.9.5 on by the API, before by the form of the page.
     pub(crate) fn delete_all(&self, connection: &mut Connection) -> Result<()> {
-        let watch = watch_alone(self.http.timeouts.delete);
+        let watch = watch_alone(connection.timeouts().delete);
         let request = Request::delete(Step::Delete, "/api/conversations");
         let mut response = connection.call(&request, &watch)?;
         if matches!(response.status, 403..=405) {

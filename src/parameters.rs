@@ -152,14 +152,12 @@ impl Parameters {
         }
     }
 
-    /// The defaults of the server of 2023, with these parameters over them.
-    pub(crate) fn over_defaults(&self) -> Parameters {
-        let mut all = Parameters::new();
-        for (name, json) in DEFAULTS {
-            all.put(name.to_owned(), Ok(json.to_owned()));
+    /// The defaults of the server of 2023.
+    pub(crate) fn of_2023() -> Self {
+        let encoded = |(name, json): (&str, &str)| (name.to_owned(), Ok(json.to_owned()));
+        Parameters {
+            values: DEFAULTS.map(encoded).into(),
         }
-        all.overlay(self);
-        all
     }
 
     /// Sets all of `later`.
@@ -207,7 +205,7 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_2023_server() {
         assert_eq!(
-            sent(&Parameters::new().over_defaults()),
+            sent(&Parameters::of_2023()),
             json!({"temperature": 0.4, "truncate": 2048, "max_new_tokens": 1024,
                 "do_sample": true, "repetition_penalty": 1.2, "return_full_text": false})
         );
@@ -222,7 +220,8 @@ mod tests {
         let message = Parameters::new()
             .temperature(1.5)
             .set("truncate", Value::Null);
-        let mut merged = client.over_defaults();
+        let mut merged = Parameters::of_2023();
+        merged.overlay(&client);
         merged.overlay(&message);
         let merged = sent(&merged);
         assert_eq!(merged["temperature"], 1.5);

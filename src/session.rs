@@ -26,17 +26,12 @@ pub(crate) const BASE_PATH_HINT: &str =
 pub(crate) struct SessionOptions {
     /// The model that the caller named.
     pub(crate) model: Option<String>,
-    /// The caller's, over the defaults.
     pub(crate) parameters: Parameters,
-    /// Whether the caller set any parameter.
-    pub(crate) has_own_parameters: bool,
     pub(crate) system_prompt: Option<String>,
     pub(crate) search_enabled: bool,
     pub(crate) share_with_model_authors: bool,
     /// Whether the server may ask the model for titles.
     pub(crate) titles: bool,
-    /// Whether the caller gave a cookie: the account belongs to a person, who keeps their settings.
-    pub(crate) is_borrowed: bool,
     pub(crate) max_reply: usize,
     /// Whether a reply whose connection broke is picked up.
     pub(crate) reattach: bool,
@@ -45,6 +40,8 @@ pub(crate) struct SessionOptions {
 pub(crate) struct Session {
     pub(crate) http: Arc<Http>,
     pub(crate) options: SessionOptions,
+    /// Whether the caller gave a cookie: the account belongs to a person, who keeps their settings.
+    is_borrowed: bool,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -99,16 +96,19 @@ impl Scope {
     /// An operation of requests that take no longer than a token.
     pub(crate) fn watch_requests(&self, http: &Http) -> Arc<Watch> {
         self.watch(Limits {
-            wait: (http.timeouts.token, TimeLimit::Token),
+            wait: (http.options.timeouts.token, TimeLimit::Token),
             deadline: self.until.map(|until| (until, TimeLimit::Until)),
         })
     }
 
     /// Sending a message and reading its reply.
     pub(crate) fn watch_reply(&self, http: &Http) -> Arc<Watch> {
-        let reply = (Instant::now() + http.timeouts.reply, TimeLimit::Reply);
+        let reply = (
+            Instant::now() + http.options.timeouts.reply,
+            TimeLimit::Reply,
+        );
         self.watch(Limits {
-            wait: (http.timeouts.token, TimeLimit::Token),
+            wait: (http.options.timeouts.token, TimeLimit::Token),
             deadline: Some(match self.until {
                 Some(until) if until < reply.0 => (until, TimeLimit::Until),
                 _ => reply,
@@ -126,9 +126,10 @@ pub(crate) fn watch_alone(longest: Duration) -> Arc<Watch> {
 }
 
 impl Session {
-    pub(crate) fn new(http: Arc<Http>, options: SessionOptions) -> Self {
+    pub(crate) fn new(http: Http, options: SessionOptions) -> Self {
         Session {
-            http,
+            is_borrowed: http.has_cookie(),
+            http: Arc::new(http),
             options,
             state: Mutex::default(),
             changed: Condvar::new(),

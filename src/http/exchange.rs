@@ -28,7 +28,7 @@ impl Connection {
         let mut tries = 0;
         loop {
             let outcome = self.exchange_once(request, watch, wanted);
-            if tries == self.http.retries {
+            if tries == self.http.options.retries {
                 return outcome;
             }
             match retries::delay(request.step, &outcome, tries) {
@@ -148,7 +148,7 @@ impl Connection {
 
     /// Bounds a request that goes on when nobody waits for it any more, and what undoes it.
     fn bound_in_background(&self, agent: &Agent) -> io::Result<Watching> {
-        let longest = self.http.timeouts.token + self.http.timeouts.delete;
+        let longest = self.timeouts().token + self.timeouts().delete;
         let watch = Arc::new(Watch::new(Limits {
             wait: (longest, TimeLimit::Delete),
             deadline: Some((Instant::now() + longest, TimeLimit::Delete)),
@@ -207,7 +207,7 @@ impl Http {
         if let Some(body) = request.body {
             headers.insert(header::CONTENT_TYPE, text(&body.content_type)?);
         }
-        self.headers.add_to(headers);
+        self.options.headers.add_to(headers);
         Ok(sent)
     }
 
@@ -229,7 +229,7 @@ impl Http {
         elapsed: Duration,
         outcome: std::result::Result<u16, &Error>,
     ) {
-        let Some(observer) = &self.observer else {
+        let Some(observer) = &self.options.observer else {
             return;
         };
         observer(&Exchange {

@@ -46,21 +46,15 @@ pub(crate) struct Http {
     pub(crate) base_url: BaseUrl,
     /// Whether `Origin` and `Referer` name the other scheme, http or https.
     swaps_scheme: AtomicBool,
-    pub(crate) timeouts: Timeouts,
     agents: Agents,
     cookies: Mutex<Jar>,
-    headers: Headers,
-    retries: u32,
-    observer: Option<Box<Observer>>,
     idle: Mutex<Vec<Agent>>,
+    pub(crate) options: HttpOptions,
 }
 
-/// What a client is made of.
+/// What the builder says about requests.
 pub(crate) struct HttpOptions {
-    pub(crate) base_url: BaseUrl,
     pub(crate) timeouts: Timeouts,
-    pub(crate) agents: Agents,
-    pub(crate) cookies: Jar,
     pub(crate) headers: Headers,
     pub(crate) retries: u32,
     pub(crate) observer: Option<Box<Observer>>,
@@ -159,17 +153,19 @@ impl<'a> Request<'a> {
 }
 
 impl Http {
-    pub(crate) fn new(options: HttpOptions) -> Self {
+    pub(crate) fn new(
+        base_url: BaseUrl,
+        agents: Agents,
+        cookies: Jar,
+        options: HttpOptions,
+    ) -> Self {
         Http {
-            base_url: options.base_url,
+            base_url,
             swaps_scheme: AtomicBool::new(false),
-            timeouts: options.timeouts,
-            agents: options.agents,
-            cookies: Mutex::new(options.cookies),
-            headers: options.headers,
-            retries: options.retries,
-            observer: options.observer,
+            agents,
+            cookies: Mutex::new(cookies),
             idle: Mutex::default(),
+            options,
         }
     }
 
@@ -224,7 +220,7 @@ impl Drop for Connection {
 
 impl Connection {
     pub(crate) fn timeouts(&self) -> Timeouts {
-        self.http.timeouts
+        self.http.options.timeouts
     }
 
     /// Continues with a new connection to the server.

@@ -17,7 +17,8 @@ pub(crate) struct Timeouts {
 }
 
 impl Timeouts {
-    pub(crate) fn checked(mut self) -> Result<Timeouts> {
+    /// Rejects a limit of zero, and shortens those that are too long to be added to a point in time.
+    pub(crate) fn check(&mut self) -> Result<()> {
         for (name, timeout) in [
             ("timeout_connect", &mut self.connect),
             ("timeout_token", &mut self.token),
@@ -30,6 +31,6 @@ impl Timeouts {
             }
             *timeout = LONGEST.min(*timeout);
         }
-        Ok(self)
+        Ok(())
     }
 }

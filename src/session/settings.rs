@@ -21,7 +21,7 @@ impl Session {
         watch: &Arc<Watch>,
     ) -> Result<bool> {
         let shares = self.options.share_with_model_authors;
-        if self.options.is_borrowed && !shares {
+        if self.is_borrowed && !shares {
             return Ok(false);
         }
         if self.settings_encoding() != Some(SettingsEncoding::Json) {
