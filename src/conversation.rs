@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result, Step, TimeLimit};
 use crate::http::base_url::conversation_path;
-use crate::http::response::Stream;
-use crate::http::watchdog::Limits;
+use crate::http::response::{Response, Stream};
+use crate::http::watchdog::{Limits, Watch};
 use crate::http::{Body, Connection, Request};
 use crate::parameters::Parameters;
 use crate::prompt::Prompt;
@@ -28,7 +28,7 @@ use crate::protocol::json::Json;
 use crate::protocol::message::{OutgoingMessage, Parent};
 use crate::protocol::request;
 use crate::reply::{Owner, Reply};
-use crate::session::{BASE_PATH_HINT, Scope, Session, watch_alone};
+use crate::session::{BASE_PATH_HINT, Handshake, Scope, Session, watch_alone};
 
 pub(crate) use files::Attachments;
 pub(crate) use web_search::{WEB_SEARCHER, WebSearcher};
@@ -156,10 +156,10 @@ enum NextParent {
 }
 
 /// A message that is under way into the history.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Unstored {
-    id: String,
-    response_id: String,
+    id: Uuid,
+    response_id: Uuid,
     longest: Duration,
 }
 
@@ -181,28 +181,11 @@ impl Conversation {
         let watch = scope.watch_requests(&session.http);
         let mut connection = session.http.connection();
         let (mut opened, turn) = session.open(&mut connection, &watch)?;
-        let model = opened.model.clone();
-        let body = Body::json(request::create(
-            &model,
-            session.options.system_prompt.as_deref(),
-        ));
-        let request = Request::post(Step::Create, "/conversation", &body).undone_by(created_path);
-        let mut response = connection.call(&request, &watch)?;
-        if response.asks_for_terms() {
-            let accepted = session.accept_terms(&model, &mut connection, &watch);
-            opened.has_settings = match accepted {
-                Ok(is_form) => is_form,
-                Err(error) => {
-                    let connection = &mut connection;
-                    return Err(session.explain_model(error, &model, connection, &watch));
-                }
-            };
-            response = connection.call(&request, &watch)?;
+        let mut created = create_on_server(session, &mut opened, &mut connection, &watch);
+        if let Err(error) = &mut created {
+            session.explain_model(error, &opened.model, &mut connection, &watch);
         }
-        if !response.is_success() {
-            let error = response.error().with_hint(&[404], BASE_PATH_HINT);
-            return Err(session.explain_model(error, &model, &mut connection, &watch));
-        }
+        let response = created?;
         session.set_opened(turn, opened.clone());
         connection.release();
         let expected = "JSON with a conversationId";
@@ -219,7 +202,7 @@ impl Conversation {
             has_settings: opened.has_settings,
             has_title: false,
         };
-        conversation.model = Some(model);
+        conversation.model = Some(opened.model);
         if let Some(root) = Parent::of_created(created) {
             conversation.parent = NextParent::Known(root);
         }
@@ -470,6 +453,30 @@ impl Conversation {
             && tail.skip_to_end();
         self.is_tail_broken = !is_read || watch.has_ended();
         self.connection.release();
+    }
+}
+
+/// Requests the creation, and accepts the terms before if the server asks for that.
+fn create_on_server(
+    session: &Session,
+    opened: &mut Handshake,
+    connection: &mut Connection,
+    watch: &Arc<Watch>,
+) -> Result<Response> {
+    let system_prompt = session.options.system_prompt.as_deref();
+    let body = Body::json(request::create(&opened.model, system_prompt));
+    let request = Request::post(Step::Create, "/conversation", &body).undone_by(created_path);
+    let mut response = connection.call(&request, watch)?;
+    if response.asks_for_terms() {
+        opened.has_settings = session.accept_terms(&opened.model, connection, watch)?;
+        response = connection.call(&request, watch)?;
+    }
+    if response.is_success() {
+        Ok(response)
+    } else {
+        let mut error = response.error();
+        error.add_hint(&[404], BASE_PATH_HINT);
+        Err(error)
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
 
-use crate::error::{Error, Result, Step};
+use crate::error::{Result, Step};
 use crate::http::base_url::conversation_path;
 use crate::http::watchdog::Watch;
 use crate::http::{Body, Connection, Request};
@@ -149,8 +149,9 @@ impl Session {
         let response = connection.call(&Request::get(Step::Tools, "/api/mcp/servers"), watch)?;
         if !response.is_success() {
             let hint = " (servers before chat-ui v0.9.6 have no tool servers)";
-            let error: Error = response.error();
-            return Err(error.with_hint(&[403, 404, 405], hint));
+            let mut error = response.error();
+            error.add_hint(&[403, 404, 405], hint);
+            return Err(error);
         }
         let list = response.json().filter(|json| json.is_list());
         let list = list.ok_or_else(|| response.unexpected("a list of tool servers"))?;

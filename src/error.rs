@@ -178,19 +178,23 @@ impl Error {
     }
 
     /// Adds a hint to the server's explanation, if the status is one of these.
-    pub(crate) fn with_hint(mut self, statuses: &[u16], hint: &str) -> Self {
+    pub(crate) fn add_hint(&mut self, statuses: &[u16], hint: &str) {
         if let Error::Http {
             status, message, ..
-        } = &mut self
+        } = self
             && statuses.contains(status)
         {
             message.push_str(hint);
         }
-        self
     }
 
     pub(crate) fn with_partial(mut self, text: &str) -> Self {
-        match &mut self {
+        self.set_partial(text);
+        self
+    }
+
+    pub(crate) fn set_partial(&mut self, text: &str) {
+        match self {
             Error::Timeout { partial, .. }
             | Error::Server { partial, .. }
             | Error::Incomplete { partial, .. }
@@ -201,7 +205,6 @@ impl Error {
             | Error::Http { .. }
             | Error::LoginRequired { .. } => {}
         }
-        self
     }
 
     /// The step that failed; `None` for [`Error::Configuration`], which no request has caused.

@@ -95,9 +95,9 @@ impl<'c> Reply<'c> {
         Ok(reply)
     }
 
-    fn new(tokens: Tokens<Stream>, watch: Arc<Watch>, conversation: Owner<'c>) -> Self {
+    fn new(tokens: Box<Tokens<Stream>>, watch: Arc<Watch>, conversation: Owner<'c>) -> Self {
         Reply {
-            state: State::Reading(Box::new(tokens)),
+            state: State::Reading(tokens),
             queued: VecDeque::new(),
             ignored: Vec::new(),
             has_yielded: false,
@@ -118,12 +118,12 @@ impl<'c> Reply<'c> {
             Ok(Opened::Stream(stream)) => stream,
             Ok(Opened::Refused(response)) => {
                 conversation.log_failed();
-                let error = response.error();
-                if response.message().contains("Conversation not found") {
-                    return Err(error);
+                let mut error = response.error();
+                if !response.message().contains("Conversation not found") {
+                    let hint = " (servers before chat-ui v0.10 cannot pick up a reply)";
+                    error.add_hint(&[404, 405], hint);
                 }
-                let hint = " (servers before chat-ui v0.10 cannot pick up a reply)";
-                return Err(error.with_hint(&[404, 405], hint));
+                return Err(error);
             }
             Err(error) => {
                 conversation.log_failed();
@@ -285,11 +285,11 @@ impl<'c> Reply<'c> {
             return Err(cause.error(Step::Message).with_partial(tokens.text()));
         }
         let is_first = tokens.text().is_empty();
-        let item = self.next_over_breaks(found)?;
-        if self.is_echo(is_first) {
+        let item = self.next_over_breaks(found);
+        if item.is_ok() && self.is_echo(is_first) {
             return Err(self.end_with_echo());
         }
-        Ok(item)
+        item
     }
 
     /// Whether the final text is not the streamed one, but the prompt, which is how some servers
@@ -320,7 +320,7 @@ impl<'c> Reply<'c> {
         self.end_complete();
         let posted = self.conversation.get().post_again(&self.watch)?;
         self.generation_id = Some(posted.generation_id);
-        self.state = State::Reading(Box::new(posted.tokens));
+        self.state = State::Reading(posted.tokens);
         Ok(())
     }
 

@@ -109,7 +109,7 @@ impl Conversation {
             self.wait_for_stored_reply(watch)?;
         }
         self.is_tail_broken = false;
-        let Some(unstored) = self.unstored.clone() else {
+        let Some(unstored) = self.unstored else {
             return Ok(());
         };
         if !dialect.stores_late {
@@ -118,7 +118,7 @@ impl Conversation {
         }
         let only = dialect.page_data_only;
         let path = format!("{}/__data.json?x-sveltekit-invalidated={only}", self.path);
-        let ids = [unstored.id, unstored.response_id];
+        let ids = [unstored.id, unstored.response_id].map(|id| id.to_string());
         let pauses = Pauses {
             first: Duration::from_millis(10),
             longest: Duration::from_millis(250),

@@ -44,10 +44,11 @@ impl Conversation {
     }
 
     /// Decodes the log of a reply of which nothing was received before.
-    pub(crate) fn tokens_of_log(&self, stream: Stream) -> Tokens<Stream> {
+    pub(crate) fn tokens_of_log(&self, stream: Stream) -> Box<Tokens<Stream>> {
         // Only these versions have one.
         self.session.set_dialect(&V0_10);
-        Tokens::resumed(stream, String::new()).max_reply(self.session.options.max_reply)
+        let tokens = Tokens::resumed(stream, String::new());
+        Box::new(tokens.max_reply(self.session.options.max_reply))
     }
 
     /// Whether a reply goes on when its connection breaks, and the caller wants the rest of it.

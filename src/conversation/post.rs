@@ -28,7 +28,7 @@ const STOP_LINGERS: Duration = Duration::from_millis(300);
 /// A message that the server has accepted.
 pub(crate) struct Posted {
     pub(crate) watch: Arc<Watch>,
-    pub(crate) tokens: Tokens<Stream>,
+    pub(crate) tokens: Box<Tokens<Stream>>,
     /// The id of the server's log of the reply.
     pub(crate) generation_id: Uuid,
     /// The progress of the web search that came before, as events in JSON.
@@ -96,8 +96,8 @@ impl Conversation {
         };
         // First, as a message that nobody waits for any more may be stored all the same.
         self.unstored = Some(Unstored {
-            id: message.id.to_string(),
-            response_id: message.response_id.to_string(),
+            id: message.id,
+            response_id: message.response_id,
             longest: ABANDONED_STORED_WITHIN,
         });
         let stream = self.open_reply(message, dialect, parent.as_ref(), &files, watch)?;
@@ -111,7 +111,7 @@ impl Conversation {
         Ok(Posted {
             watch: Arc::clone(watch),
             generation_id: message.generation_id,
-            tokens: Tokens::new(stream).max_reply(self.session.options.max_reply),
+            tokens: Box::new(Tokens::new(stream).max_reply(self.session.options.max_reply)),
             search,
             ignored: self.ignored(message, dialect),
         })

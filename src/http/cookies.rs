@@ -131,13 +131,18 @@ fn lifetime<'a>(attributes: impl Iterator<Item = &'a str>, now: SystemTime) -> L
         let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
         let (name, value) = (name.trim(), value.trim());
         if name.eq_ignore_ascii_case("max-age") {
-            max_age = value.parse().ok();
+            // A negative one is as good as zero.
+            max_age = if value.starts_with('-') {
+                Some(0)
+            } else {
+                value.parse().ok()
+            };
         } else if name.eq_ignore_ascii_case("expires") {
             expires = date(value);
         }
     }
     let left = match (max_age, expires) {
-        (Some(seconds), _) => Duration::from_secs(i64::max(seconds, 0).unsigned_abs()),
+        (Some(seconds), _) => Duration::from_secs(seconds),
         (None, Some(expires)) => expires.duration_since(now).unwrap_or_default(),
         (None, None) => return Lifetime::Session,
     };

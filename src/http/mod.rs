@@ -243,16 +243,18 @@ impl Connection {
         request: &Request<'_>,
         watch: &Arc<Watch>,
     ) -> Result<Response> {
-        let response = self.call(request, watch)?;
-        if !response.rejects_referer() {
-            return Ok(response);
-        }
-        self.http.swap_scheme();
-        let response = self.call(request, watch)?;
-        if response.rejects_referer() {
+        let mut is_swapped = false;
+        loop {
+            let response = self.call(request, watch)?;
+            if !response.rejects_referer() {
+                return Ok(response);
+            }
             self.http.swap_scheme();
+            if is_swapped {
+                return Ok(response);
+            }
+            is_swapped = true;
         }
-        Ok(response)
     }
 
     /// Requests something, and returns the bytes of a successful response.

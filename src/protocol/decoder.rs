@@ -159,9 +159,9 @@ impl Decoder {
     }
 
     /// Ends the reply with an error.
-    pub(super) fn fail(&mut self, error: Error) -> Error {
+    pub(super) fn fail(&mut self, error: &mut Error) {
         self.state = State::Failed;
-        error.with_partial(self.text.as_str())
+        error.set_partial(self.text.as_str());
     }
 
     /// Checks the length of a line whose end has not come yet. Returns how long it is likely to

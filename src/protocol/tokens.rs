@@ -149,8 +149,11 @@ impl<R: BufRead> Tokens<R> {
 
     /// Goes on with the final text, which begins with what was received, without reading.
     pub(crate) fn complete_with(&mut self, text: String) -> Result<()> {
-        let completed = self.decoder.complete_with(text);
-        completed.map_err(|error| self.decoder.fail(error))
+        let mut completed = self.decoder.complete_with(text);
+        if let Err(error) = &mut completed {
+            self.decoder.fail(error);
+        }
+        completed
     }
 
     /// The next token or other event; `None` when the reply is complete, and after an error.
@@ -159,12 +162,13 @@ impl<R: BufRead> Tokens<R> {
             return Ok(Some(rest));
         }
         while self.decoder.is_open() {
-            let item = self.read_line();
-            match item {
-                Ok(None) => {}
-                Ok(item) => return Ok(item),
-                Err(error) => return Err(self.decoder.fail(error)),
+            let mut item = self.read_line();
+            match &mut item {
+                Ok(None) => continue,
+                Ok(Some(_)) => {}
+                Err(error) => self.decoder.fail(error),
             }
+            return item;
         }
         Ok(None)
     }
@@ -203,14 +207,20 @@ impl<R: BufRead> Tokens<R> {
                 None => match self.lines.next_buffered(|line| self.decoder.line(line)) {
                     Line::Complete(item) => item,
                     Line::Cut | Line::End => {
-                        let error = self.line_cut().err()?;
-                        return Some(Err(self.decoder.fail(error)));
+                        let mut error = self.line_cut().err()?;
+                        self.decoder.fail(&mut error);
+                        return Some(Err(error));
                     }
                 },
             };
             match item.transpose() {
                 None => {}
-                Some(item) => return Some(item.map_err(|error| self.decoder.fail(error))),
+                Some(mut item) => {
+                    if let Err(error) = &mut item {
+                        self.decoder.fail(error);
+                    }
+                    return Some(item);
+                }
             }
         }
         None

@@ -10,6 +10,7 @@ use crate::http::watchdog::Watch;
 use crate::http::{Connection, Request};
 use crate::model::{DEFAULT_MODEL, ModelList, NAMED, first_ids};
 use crate::protocol::dialect::{Dialect, V0_9_2, V0_9_6, V0_10};
+use crate::protocol::json::Json;
 
 impl Session {
     /// All models that the server lists: in its API from v0.8 on, in the data of its page before
@@ -25,10 +26,11 @@ impl Session {
         }
         let page = connection.call(&Request::get(Step::Models, "/__data.json"), watch)?;
         if !page.is_success() {
-            return Err(page.error().with_hint(&[404], BASE_PATH_HINT));
+            let mut error = page.error();
+            error.add_hint(&[404], BASE_PATH_HINT);
+            return Err(error);
         }
-        let list = page.json().and_then(ModelList::of_page);
-        let list = list.ok_or_else(|| page.unexpected("a list of models"))?;
+        let list = read_list(&page, ModelList::of_page)?;
         self.learn_from_page(response.status == 403, &list);
         Ok(list)
     }
@@ -37,12 +39,10 @@ impl Session {
         if !response.is_success() {
             return Err(response.error());
         }
-        let json = response.json();
-        let list = json.and_then(ModelList::of_api);
-        let list = list.ok_or_else(|| response.unexpected("a list of models"))?;
+        let list = read_list(response, ModelList::of_api)?;
         // Versions that take settings as a form have no API.
         self.state().rejects_forms = true;
-        let first = json.and_then(|json| json.items().next());
+        let first = response.json().and_then(|json| json.items().next());
         let has = |name| first.is_some_and(|model| model.get(name).is_some());
         if has("supportsReasoning") {
             self.set_dialect(&V0_10);
@@ -95,11 +95,11 @@ impl Session {
     /// unknown one as a generic 400 or 500.
     pub(crate) fn explain_model(
         &self,
-        error: Error,
+        error: &mut Error,
         model: &str,
         connection: &mut Connection,
         watch: &Arc<Watch>,
-    ) -> Error {
+    ) {
         if !matches!(
             error,
             Error::Http {
@@ -107,19 +107,23 @@ impl Session {
                 ..
             }
         ) {
-            return error;
+            return;
         }
         let models = self.models(connection, watch).unwrap_or_default().models;
         if models.is_empty() {
             let hint = format!(" (does the server have the model {model:?}?)");
-            return error.with_hint(&[400, 500], &hint);
+            error.add_hint(&[400, 500], &hint);
+        } else if models.iter().all(|known| known.id != model) {
+            let more = if models.len() > NAMED { ", ..." } else { "" };
+            let named = first_ids(models.iter());
+            let hint =
+                format!(" (the server does not have the model {model:?}; it has {named}{more})");
+            error.add_hint(&[400, 500], &hint);
         }
-        if models.iter().any(|known| known.id == model) {
-            return error;
-        }
-        let more = if models.len() > NAMED { ", ..." } else { "" };
-        let named = first_ids(models.iter());
-        let hint = format!(" (the server does not have the model {model:?}; it has {named}{more})");
-        error.with_hint(&[400, 500], &hint)
     }
+}
+
+fn read_list(response: &Response, read: fn(Json<'_>) -> Option<ModelList>) -> Result<ModelList> {
+    let list = response.json().and_then(read);
+    list.ok_or_else(|| response.unexpected("a list of models"))
 }
