@@ -8,6 +8,10 @@ use std::time::{Duration, SystemTime};
 use super::date::date;
 use crate::error::{Error, Result};
 
+/// The session's cookie as chat-ui calls it by default. That of a load balancer beside it tells
+/// nothing of the server.
+const SESSION: &str = "hf-chat";
+
 /// Bounds on what a server can make us keep and send back with every request.
 const MAX_COOKIES: usize = 32;
 const MAX_TOTAL: usize = 4096;
@@ -16,7 +20,7 @@ const MAX_TOTAL: usize = 4096;
 #[derive(Clone, Default)]
 pub(crate) struct Jar {
     cookies: Vec<(String, String)>,
-    /// For how long the cookie that the server set last is valid.
+    /// For how long the session's cookie is valid, counted from when the server set it last.
     lifetime: Option<Duration>,
 }
 
@@ -51,7 +55,9 @@ impl Jar {
             Lifetime::Expired => self.cookies.retain(|(known, _)| known != name),
             lifetime if is_value(value) => {
                 self.put(name, value);
-                if let Lifetime::For(duration) = lifetime {
+                if let Lifetime::For(duration) = lifetime
+                    && name == SESSION
+                {
                     self.lifetime = Some(duration);
                 }
             }
@@ -59,7 +65,7 @@ impl Jar {
         }
     }
 
-    /// For how long the cookie that the server set last is valid, counted from then.
+    /// For how long the session's cookie is valid, counted from when the server set it last.
     pub(crate) fn lifetime(&self) -> Option<Duration> {
         self.lifetime
     }
@@ -192,15 +198,18 @@ mod tests {
     }
 
     #[test]
-    fn the_lifetime_is_that_of_the_last_cookie() {
+    fn the_lifetime_is_that_of_the_sessions_last_cookie() {
         let now = date("Sat, 21 Nov 2026 02:42:35 GMT").unwrap();
         let mut jar = Jar::default();
-        jar.store("a=1", now);
-        assert_eq!(jar.lifetime(), None);
-        jar.store("a=1; Max-Age=60", now);
-        assert_eq!(jar.lifetime(), Some(Duration::from_secs(60)));
-        jar.store("a=1; Expires=Sun, 22 Nov 2026 02:42:35 GMT", now);
-        assert_eq!(jar.lifetime(), Some(Duration::from_secs(86_400)));
+        let mut lifetime = |header| {
+            jar.store(header, now);
+            jar.lifetime().map(|lifetime| lifetime.as_secs())
+        };
+        assert_eq!(lifetime("hf-chat=1"), None);
+        assert_eq!(lifetime("hf-chat=1; Max-Age=60"), Some(60));
+        let day = "hf-chat=1; Expires=Sun, 22 Nov 2026 02:42:35 GMT";
+        assert_eq!(lifetime(day), Some(86_400));
+        assert_eq!(lifetime("AWSALB=1; Max-Age=604800"), Some(86_400));
     }
 
     #[test]

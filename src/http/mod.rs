@@ -191,7 +191,7 @@ impl Http {
         lock(&self.cookies).header().is_some()
     }
 
-    /// For how long the server's cookies are valid from when they were set, if it set any.
+    /// For how long the session's cookie is valid from when it was set, if the server set it.
     pub(crate) fn cookie_lifetime(&self) -> Option<Duration> {
         lock(&self.cookies).lifetime()
     }

@@ -220,6 +220,47 @@ fn a_session_cookie_of_any_name_is_carried_and_replaced() {
     );
 }
 
+/// A load balancer before a server of 2023 sets cookies that live shorter than that of the session,
+/// and before later servers longer ones.
+#[test]
+fn cookies_of_a_load_balancer_tell_nothing_of_the_server() {
+    let models = |cookie: &'static str, list: &'static str| {
+        let server = Server::start(move |request, writer| {
+            if request.endpoint() != Endpoint::Models {
+                return script::respond(request, writer);
+            }
+            let status = if list.is_empty() {
+                "404 Not Found"
+            } else {
+                "200 OK"
+            };
+            let cookie = ("Set-Cookie", cookie);
+            let _ = writer.write_all(&response(status, &[script::JSON, cookie], list));
+            Then::KeepAlive
+        });
+        let mut conversation = client(server.url()).conversation().unwrap();
+        assert_eq!(Outcome::of(conversation.send("Hello")).text, "Hi");
+        drop(conversation);
+        server
+    };
+    let server = models("AWSALB=x; Max-Age=604800; Path=/", "");
+    assert_eq!(
+        count(&server, Endpoint::Settings),
+        1,
+        "{:?}",
+        server.steps()
+    );
+    let list = r#"[{"id": "m"}]"#;
+    let server = models("route=x; Max-Age=31536000; Path=/", list);
+    assert_eq!(
+        count(&server, Endpoint::Settings),
+        0,
+        "{:?}",
+        server.steps()
+    );
+    assert_eq!(count(&server, Endpoint::History), 1, "{:?}", server.steps());
+}
+
 #[test]
 fn a_cookie_that_the_server_deletes_is_not_sent() {
     let sent = cookies_sent(|request| match request.endpoint() {
