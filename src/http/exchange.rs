@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use ureq::http::{HeaderValue, Method, Uri, header};
 use ureq::{Agent, Timeout, http};
 
+use super::cookies::Jar;
 use super::setup::is_untrusted;
 use super::tls::HAS_TLS;
 use super::watchdog::{Limits, Watch, Watching};
@@ -54,7 +55,7 @@ impl Connection {
         let started = Instant::now();
         let outcome = self.exchange_trusting(&agent, request, watch, wanted);
         if let Ok(received) = &outcome {
-            self.http.store_cookies(received);
+            store_cookies(&mut lock(&self.http.cookies), received);
         }
         let seen = outcome.as_ref().map(|received| received.status());
         self.http.observe(request, started.elapsed(), seen);
@@ -110,7 +111,7 @@ impl Connection {
             Some(_) => watch.detach(),
         }
         let fail = |error| self.failed(step, TimeLimit::Token, error);
-        let sent = self.http.request(request);
+        let sent = self.http.request(request, &lock(&self.http.cookies));
         let sent = sent.map_err(|error| fail(error.into()))?;
         let undo = match request.undo {
             Some(undo) => {
@@ -136,7 +137,7 @@ impl Connection {
             },
             // Without a thread, everything fails but what leaves nothing behind.
             Err(Unanswered::NoThread(_)) if step == Step::Delete => {
-                let sent = self.http.request(request);
+                let sent = self.http.request(request, &lock(&self.http.cookies));
                 let sent = sent.map_err(|error| fail(error.into()))?;
                 let agent = self.http.agents.bounded_agent();
                 let received = run(&agent, sent, step, wanted, &AtomicBool::new(false));
@@ -187,8 +188,12 @@ pub(super) fn of_transport(step: Step, error: ureq::Error) -> Error {
 }
 
 impl Http {
-    /// The request with the headers of the session and of the caller.
-    fn request(&self, request: &Request<'_>) -> Result<http::Request<Vec<u8>>, http::Error> {
+    /// The request with these cookies, and the headers of the caller.
+    fn request(
+        &self,
+        request: &Request<'_>,
+        cookies: &Jar,
+    ) -> Result<http::Request<Vec<u8>>, http::Error> {
         let swaps_scheme = self.swaps_scheme.load(Relaxed);
         let bytes = request.body.map(|body| body.bytes.clone());
         let mut sent = http::Request::new(bytes.unwrap_or_default());
@@ -201,7 +206,7 @@ impl Http {
         if let Some(authorization) = self.base_url.authorization() {
             headers.insert(header::AUTHORIZATION, authorization);
         }
-        if let Some(cookies) = lock(&self.cookies).header() {
+        if let Some(cookies) = cookies.header() {
             headers.insert(header::COOKIE, text(&cookies)?);
         }
         if let Some(body) = request.body {
@@ -209,18 +214,6 @@ impl Http {
         }
         self.options.headers.add_to(headers);
         Ok(sent)
-    }
-
-    fn store_cookies(&self, received: &Received) {
-        // By the server's clock, as its cookies expire by that.
-        let date = received.header(header::DATE);
-        let now = date.and_then(|header| date::date(&header));
-        let now = now.unwrap_or_else(SystemTime::now);
-        let mut jar = lock(&self.cookies);
-        for cookie in received.head.headers.get_all(header::SET_COOKIE) {
-            let cookie = String::from_utf8_lossy(cookie.as_bytes());
-            jar.store(&cookie, now);
-        }
     }
 
     fn observe(
@@ -242,17 +235,19 @@ impl Http {
 
     /// Deletes what a request has created whose response nobody waited for.
     fn undo(&self, undo: Undo, bound: &Watching, agent: &Agent, created: &Received) {
-        self.store_cookies(created);
         let body = String::from_utf8_lossy(&created.body);
         let path = undo(&body).filter(|_| created.head.status.is_success());
         let Some(path) = path else {
             return;
         };
+        // It is of the session that created it, which by now may not be that of the client.
+        let mut cookies = lock(&self.cookies).clone();
+        store_cookies(&mut cookies, created);
         let request = Request::delete(Step::Delete, &path);
         let delete = |agent: &Agent| -> Result<u16> {
             let bounded = bound.attach(agent);
             bounded.map_err(|cause| cause.error(Step::Delete))?;
-            let sent = self.request(&request);
+            let sent = self.request(&request, &cookies);
             let sent = sent.map_err(|error| Error::network(Step::Delete, error))?;
             let is_refused = AtomicBool::new(false);
             let deleted = run(agent, sent, Step::Delete, Wanted::Whole, &is_refused);
@@ -263,6 +258,17 @@ impl Http {
         // Mostly the server had closed the connection. Deleting twice is harmless.
         let deleted = delete(agent).or_else(|_| delete(&self.agents.new_agent()));
         self.observe(&request, started.elapsed(), deleted.as_ref().copied());
+    }
+}
+
+fn store_cookies(jar: &mut Jar, received: &Received) {
+    // By the server's clock, as its cookies expire by that.
+    let date = received.header(header::DATE);
+    let now = date.and_then(|header| date::date(&header));
+    let now = now.unwrap_or_else(SystemTime::now);
+    for cookie in received.head.headers.get_all(header::SET_COOKIE) {
+        let cookie = String::from_utf8_lossy(cookie.as_bytes());
+        jar.store(&cookie, now);
     }
 }
 

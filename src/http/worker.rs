@@ -85,12 +85,12 @@ pub(super) fn run_apart(
     undo: Option<UndoCreation>,
 ) -> Result<Box<Received>, Unanswered> {
     let agent = agent.clone();
-    let exchange = Arc::new(Exchange {
+    let handoff = Arc::new(Handoff {
         slot: Mutex::new(Slot::Empty),
         is_refused: AtomicBool::new(false),
         watch: Arc::clone(watch),
     });
-    let running = Running(Arc::clone(&exchange));
+    let running = Running(Arc::clone(&handoff));
     let work = move || {
         let outcome = run(&agent, request, step, wanted, &running.0.is_refused);
         let unwanted = running.fill(outcome);
@@ -99,9 +99,9 @@ pub(super) fn run_apart(
         }
     };
     spawn("h2ogpt-request", 1 << 20, Box::new(work)).map_err(Unanswered::NoThread)?;
-    match watch.wait_for(|| exchange.take()) {
+    match watch.wait_for(|| handoff.take()) {
         Ok(outcome) => outcome.map_err(Unanswered::Failed),
-        Err(cause) => exchange.give_up(cause),
+        Err(cause) => handoff.give_up(cause),
     }
 }
 
@@ -118,7 +118,7 @@ pub(super) fn spawn(
 type Outcome = Result<Box<Received>, ureq::Error>;
 
 /// Where a request's thread leaves its outcome.
-struct Exchange {
+struct Handoff {
     slot: Mutex<Slot>,
     /// The head of the response has come, and is not that of a success.
     is_refused: AtomicBool,
@@ -132,7 +132,7 @@ enum Slot {
     Abandoned,
 }
 
-impl Exchange {
+impl Handoff {
     fn slot(&self) -> MutexGuard<'_, Slot> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,8 +164,8 @@ impl Exchange {
     }
 }
 
-/// The thread's end of an exchange. If it is dropped without an outcome, ureq has panicked.
-struct Running(Arc<Exchange>);
+/// The thread's end of it. If it is dropped without an outcome, ureq has panicked.
+struct Running(Arc<Handoff>);
 
 impl Running {
     /// Returns the outcome if nobody waits for it.

@@ -158,6 +158,8 @@ fn it_is_deleted_by_the_session_that_created_it() {
     assert!(late.server.wait_for(wanted, PATIENCE), "not deleted");
     let deletes = late.server.requests_to(Endpoint::Delete);
     assert_eq!(deletes[0].header("cookie"), Some("hf-chat=late"));
+    // The client may have begun another session meanwhile.
+    assert_eq!(client.cookie("hf-chat"), None);
 }
 
 /// What was refused is not there, and there is nothing to delete.
