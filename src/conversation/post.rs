@@ -61,8 +61,11 @@ impl Conversation {
             return Err(Error::configuration("there is no message to send"));
         };
         let posted = self.post_watched(&mut message, searcher, watch);
+        if let Err(error) = &posted {
+            self.message_failed(&message, error);
+        }
         self.last = Some(message);
-        posted.inspect_err(|error| self.message_failed(error))
+        posted
     }
 
     fn post_watched(
@@ -94,6 +97,7 @@ impl Conversation {
             Some(Linked(search)) => search(self, message, watch)?,
             None => VecDeque::new(),
         };
+        watch.check_limits(Step::Message)?;
         // First, as a message that nobody waits for any more may be stored all the same.
         self.unstored = Some(Unstored {
             id: message.id,
@@ -226,7 +230,7 @@ impl Conversation {
         if message.web_search && dialect.web_search == WebSearchRequest::Unavailable {
             ignored.push(Ignored::WebSearch);
         }
-        if message.tools.is_some() && !dialect.keeps_generating {
+        if message.tools.is_some() && !dialect.takes_tools {
             ignored.push(Ignored::Tools);
         }
         let is_resumed = matches!(self.preparation, Preparation::Resumed);
@@ -238,15 +242,21 @@ impl Conversation {
 
     /// Takes the connection back. If the wait for the response ended first, the server may have
     /// begun to reply.
-    fn message_failed(&mut self, error: &Error) {
+    fn message_failed(&mut self, message: &OutgoingMessage, error: &Error) {
         self.connection.release();
-        let was_given_up = matches!(error, Error::Timeout { .. } | Error::Cancelled { .. });
-        if let Some(unstored) = self.unstored.as_mut().filter(|_| !was_given_up) {
-            unstored.longest = BROKEN_STORED_WITHIN;
-        }
-        if was_given_up && error.step() == Some(Step::Message) {
-            let id = self.last.as_ref().map(|message| message.generation_id);
-            self.abandoned = Some(Body::json(request::stop(id, 0)));
+        let is_this = |unstored: &&mut Unstored| unstored.response_id == message.response_id;
+        let Some(unstored) = self.unstored.as_mut().filter(is_this) else {
+            // It was not posted.
+            return;
+        };
+        match error {
+            Error::Timeout { step, .. } | Error::Cancelled { step, .. } => {
+                if *step == Step::Message {
+                    let stop = request::stop(Some(message.generation_id), 0);
+                    self.abandoned = Some(Body::json(stop));
+                }
+            }
+            _ => unstored.longest = BROKEN_STORED_WITHIN,
         }
     }
 }

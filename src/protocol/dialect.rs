@@ -37,6 +37,8 @@ pub(crate) struct Dialect {
     pub(crate) finishes_replies: bool,
     /// Whether a reply has an id, and may have a log by which it can be picked up.
     pub(crate) keeps_generating: bool,
+    /// Whether a message may choose among the tool servers.
+    pub(crate) takes_tools: bool,
     /// The kinds of files that can reach the model.
     pub(crate) files: Files,
 }
@@ -106,6 +108,7 @@ pub(crate) const V0_3: Dialect = Dialect {
     stops_linger: false,
     finishes_replies: false,
     keeps_generating: false,
+    takes_tools: false,
     files: Files::None,
 };
 
@@ -153,6 +156,7 @@ pub(crate) const V0_9_6: Dialect = Dialect {
     calls_cut_replies_interrupted: false,
     stops_linger: true,
     keeps_generating: true,
+    takes_tools: true,
     ..V0_9_2
 };
 

@@ -169,14 +169,14 @@ impl OutgoingMessage {
             .raw("files", files);
         if dialect.is_some_and(|dialect| dialect.keeps_generating) {
             object.string("generationId", &self.generation_id.to_string());
-            if let Some(names) = &self.tools {
-                object
-                    .raw(
-                        "selectedMcpServerNames",
-                        &list(names.iter().map(|name| quoted(name))),
-                    )
-                    .raw("selectedMcpServers", "[]");
-            }
+        }
+        if let Some(names) = &self.tools
+            && dialect.is_some_and(|dialect| dialect.takes_tools)
+        {
+            let names = list(names.iter().map(|name| quoted(name)));
+            object
+                .raw("selectedMcpServerNames", &names)
+                .raw("selectedMcpServers", "[]");
         }
         if !(is_retry && author == Some(Author::Assistant)) {
             object.string("inputs", &self.text());

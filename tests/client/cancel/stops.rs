@@ -4,7 +4,7 @@ use std::mem;
 use std::thread;
 use std::time::Duration;
 
-use h2ogpt::{Conversation, Error, FinishReason, Result};
+use h2ogpt::{Canceller, Conversation, Error, FinishReason, Result};
 
 use support::client::{read, text};
 use support::service::{Builder, Dialect, Fault, Late, Seen, Service};
@@ -276,4 +276,22 @@ fn stray_stop(service: &Service, path: &str, cookie: &str) {
     let mut response = String::new();
     stream.read_to_string(&mut response).expect("a response");
     assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+}
+
+#[test]
+fn a_message_that_is_cancelled_before_it_is_sent_is_not_stopped() {
+    for dialect in Dialect::ALL {
+        let service = Service::builder().dialect(dialect).start().unwrap();
+        let canceller = Canceller::new();
+        let client = client(service.url()).cancelled_by(&canceller);
+        let mut conversation = client.conversation().unwrap();
+        text(conversation.send("One")).unwrap();
+        canceller.cancel();
+        let error = conversation.send("Two").unwrap_err();
+        assert!(matches!(error, Error::Cancelled { .. }), "{error:?}");
+        canceller.reset();
+        let third = text(conversation.send("Three")).unwrap();
+        assert!(third.contains("\"One\""), "{dialect}: {third}");
+        assert_eq!(stops(&service), 0, "{dialect}");
+    }
 }
