@@ -72,7 +72,14 @@ pub(crate) enum Owner<'c> {
 }
 
 impl Owner<'_> {
-    fn get(&mut self) -> &mut Conversation {
+    fn get(&self) -> &Conversation {
+        match self {
+            Owner::Borrowed(conversation) => conversation,
+            Owner::Owned(conversation) => conversation,
+        }
+    }
+
+    fn get_mut(&mut self) -> &mut Conversation {
         match self {
             Owner::Borrowed(conversation) => conversation,
             Owner::Owned(conversation) => conversation,
@@ -86,8 +93,8 @@ impl<'c> Reply<'c> {
         mut conversation: Owner<'c>,
         searcher: Option<WebSearcher>,
     ) -> Result<Self> {
-        let posted = conversation.get().post(searcher);
-        let posted = posted.inspect_err(|_| conversation.get().stop_abandoned_reply())?;
+        let posted = conversation.get_mut().post(searcher);
+        let posted = posted.inspect_err(|_| conversation.get_mut().stop_abandoned_reply())?;
         let mut reply = Reply::new(posted.tokens, posted.watch, conversation);
         reply.queued = posted.search;
         reply.ignored = posted.ignored;
@@ -166,7 +173,10 @@ impl<'c> Reply<'c> {
     /// say: those of 2023 do, later ones only say whether it was interrupted.
     pub fn finish_reason(&self) -> Option<FinishReason> {
         match &self.state {
-            State::Reading(tokens) => tokens.finish_reason(),
+            State::Reading(tokens) => {
+                let conversation = self.conversation.get();
+                conversation.finish_reason(tokens.finish_reason())
+            }
             State::Ended(ended) => ended.finish_reason,
         }
     }
@@ -294,7 +304,7 @@ impl<'c> Reply<'c> {
 
     /// Whether the final text is not the streamed one, but the prompt, which is how some servers
     /// fail. `is_first` if no text came before it.
-    fn is_echo(&mut self, is_first: bool) -> bool {
+    fn is_echo(&self, is_first: bool) -> bool {
         let State::Reading(tokens) = &self.state else {
             return false;
         };
@@ -305,7 +315,7 @@ impl<'c> Reply<'c> {
 
     /// Whether the server has ended the reply although nobody here stopped it, before anything of
     /// it was handed out: a stop that was meant for an earlier reply has hit it.
-    fn was_stopped_by_mistake(&mut self) -> bool {
+    fn was_stopped_by_mistake(&self) -> bool {
         let State::Reading(tokens) = &self.state else {
             return false;
         };
@@ -318,7 +328,7 @@ impl<'c> Reply<'c> {
     fn ask_again(&mut self) -> Result<()> {
         self.is_second = true;
         self.end_complete();
-        let posted = self.conversation.get().post_again(&self.watch)?;
+        let posted = self.conversation.get_mut().post_again(&self.watch)?;
         self.generation_id = Some(posted.generation_id);
         self.state = State::Reading(posted.tokens);
         Ok(())
@@ -327,7 +337,7 @@ impl<'c> Reply<'c> {
     fn end_complete(&mut self) {
         if let Some(stream) = self.end() {
             self.conversation
-                .get()
+                .get_mut()
                 .reply_ended(ReplyEnd::Complete(stream));
         }
     }
@@ -339,7 +349,7 @@ impl<'c> Reply<'c> {
             _ => ReplyEnd::Broken,
         };
         if ended.is_some() {
-            self.conversation.get().reply_ended(end);
+            self.conversation.get_mut().reply_ended(end);
         }
     }
 
@@ -370,8 +380,8 @@ impl<'c> Reply<'c> {
     fn end(&mut self) -> Option<Stream> {
         match std::mem::replace(&mut self.state, State::Ended(Ended::default())) {
             State::Reading(tokens) => {
-                let finish_reason = tokens.finish_reason();
-                let finish_reason = self.conversation.get().finish_reason(finish_reason);
+                let conversation = self.conversation.get();
+                let finish_reason = conversation.finish_reason(tokens.finish_reason());
                 let (stream, text) = tokens.into_parts();
                 self.state = State::Ended(Ended {
                     text,
@@ -408,10 +418,10 @@ impl Drop for Reply<'_> {
             self.end_complete();
         } else if self.end().is_some() {
             let end = self.abandoned();
-            self.conversation.get().reply_ended(end);
+            self.conversation.get_mut().reply_ended(end);
         }
         // Not sooner, so that whoever cancels a reply need not wait for this.
-        self.conversation.get().stop_abandoned_reply();
+        self.conversation.get_mut().stop_abandoned_reply();
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct PickUps {
 
 impl Reply<'_> {
     /// Whether the rest of the reply may still come, over another connection.
-    pub(super) fn may_pick_up(&mut self, error: &Error) -> bool {
+    pub(super) fn may_pick_up(&self, error: &Error) -> bool {
         let State::Reading(tokens) = &self.state else {
             return false;
         };
@@ -56,7 +56,7 @@ impl Reply<'_> {
         {
             return Err(cause.error(Step::Reattach).with_partial(tokens.text()));
         }
-        let conversation = self.conversation.get();
+        let conversation = self.conversation.get_mut();
         if !conversation.may_have_log() {
             return self.take_from_history(error);
         }
@@ -79,7 +79,10 @@ impl Reply<'_> {
     }
 
     fn take_from_history(&mut self, error: Error) -> Result<()> {
-        let stored = self.conversation.get().wait_for_stored_reply(&self.watch);
+        let stored = self
+            .conversation
+            .get_mut()
+            .wait_for_stored_reply(&self.watch);
         match (stored, &mut self.state) {
             (Ok(Some(text)), State::Reading(tokens)) if text.starts_with(tokens.text()) => {
                 tokens.complete_with(text)
