@@ -9,6 +9,8 @@ use h2ogpt::Step::Settings;
 use h2ogpt::TimeLimit;
 
 use support::HAS_TLS;
+#[cfg(target_os = "linux")]
+use support::listener::FullQueue;
 use support::listener::Listener;
 use support::tls::Identity;
 
@@ -62,27 +64,15 @@ fn nobody_listens() {
     );
 }
 
-/// Elsewhere a full queue refuses, or takes everything.
 #[cfg(target_os = "linux")]
 #[test]
 fn connections_are_not_accepted() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    // The queue is full when a connection waits for a place in it, more than once.
-    let mut waiting = Vec::new();
-    let mut refused = 0;
-    while refused < 2 {
-        match TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
-            Ok(stream) => waiting.push(stream),
-            Err(_) => refused += 1,
-        }
-        assert!(waiting.len() < 10_000, "the queue has no end");
-    }
+    let queue = FullQueue::start();
     let wanted = Outcome::Timeout(Settings, TimeLimit::Connect);
     let identity = Identity::localhost();
     thread::scope(|scope| {
-        scope.spawn(|| expect(&url("http", address), None, &wanted));
-        scope.spawn(|| expect(&url("https", address), Some(&identity), &wanted));
+        scope.spawn(|| expect(&url("http", queue.address), None, &wanted));
+        scope.spawn(|| expect(&url("https", queue.address), Some(&identity), &wanted));
     });
 }
 

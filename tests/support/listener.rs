@@ -29,6 +29,38 @@ pub struct Listener {
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// A listener that accepts nothing, and whose queue of connections is full. Elsewhere a full queue
+/// refuses, or takes everything.
+#[cfg(target_os = "linux")]
+pub struct FullQueue {
+    pub address: SocketAddr,
+    _listener: TcpListener,
+    _waiting: Vec<TcpStream>,
+}
+
+#[cfg(target_os = "linux")]
+impl FullQueue {
+    pub fn start() -> FullQueue {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind to loopback");
+        let address = listener.local_addr().expect("address of the listener");
+        // The queue is full when a connection waits for a place in it, more than once.
+        let mut waiting = Vec::new();
+        let mut refused = 0;
+        while refused < 2 {
+            match TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+                Ok(stream) => waiting.push(stream),
+                Err(_) => refused += 1,
+            }
+            assert!(waiting.len() < 10_000, "the queue has no end");
+        }
+        FullQueue {
+            address,
+            _listener: listener,
+            _waiting: waiting,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,

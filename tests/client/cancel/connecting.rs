@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use h2ogpt::{Canceller, Client, TimeLimit};
 
 use support::client::expired;
+#[cfg(target_os = "linux")]
+use support::listener::FullQueue;
 
 use super::clients::{SHORT, SOON, assert_cancelled, builder};
 
@@ -35,25 +37,11 @@ fn assert_connecting_ends(url: &str) {
     );
 }
 
-/// Elsewhere a full queue refuses, or takes everything.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_connection_that_is_not_accepted_is_given_up() {
-    use std::net::TcpStream;
-
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    // The queue is full when a connection waits for a place in it, more than once.
-    let mut waiting = Vec::new();
-    let mut refused = 0;
-    while refused < 2 {
-        match TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
-            Ok(stream) => waiting.push(stream),
-            Err(_) => refused += 1,
-        }
-        assert!(waiting.len() < 10_000, "the queue has no end");
-    }
-    assert_connecting_ends(&format!("http://{address}"));
+    let queue = FullQueue::start();
+    assert_connecting_ends(&format!("http://{}", queue.address));
 }
 
 /// The system accepts the connection, and nobody reads from it.
