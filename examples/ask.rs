@@ -18,10 +18,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Ok(model) = env::var("H2OGPT_MODEL") {
         client = client.model(model);
     }
+    let mut stdout = stdout().lock();
     for token in client.build()?.generate(prompt.join(" "))? {
-        print!("{}", token?);
-        stdout().flush()?;
+        stdout.write_all(token?.as_bytes())?;
+        stdout.flush()?;
     }
-    println!();
+    writeln!(stdout)?;
     Ok(())
 }
