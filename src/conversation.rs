@@ -188,14 +188,11 @@ impl Conversation {
         let response = created?;
         session.set_opened(turn, opened.clone());
         connection.release();
-        let expected = "JSON with a conversationId";
-        let created = response
-            .json()
-            .ok_or_else(|| response.unexpected(expected))?;
-        let id = created_id(created);
+        let created = response.json();
+        let id = created.and_then(created_id);
         let path = id.as_deref().and_then(|id| conversation_path(id).ok());
-        let (Some(id), Some(path)) = (id, path) else {
-            return Err(response.unexpected(expected));
+        let (Some(created), Some(id), Some(path)) = (created, id, path) else {
+            return Err(response.unexpected("JSON with a conversationId"));
         };
         let mut conversation = Self::new(session, scope, connection, id, path);
         conversation.preparation = Preparation::Pending {

@@ -2,7 +2,6 @@
 
 mod pick_up;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
@@ -40,7 +39,7 @@ pub struct Reply<'c> {
     state: State,
     /// Events in JSON that are handed out before anything else is read: the progress of a web
     /// search, and an event that came after a token that was ready.
-    queued: VecDeque<String>,
+    queued: Vec<String>,
     ignored: Vec<Ignored>,
     has_yielded: bool,
     /// Whether it was asked for again, as a stop for another reply had hit it.
@@ -105,7 +104,7 @@ impl<'c> Reply<'c> {
     fn new(tokens: Box<Tokens<Stream>>, watch: Arc<Watch>, conversation: Owner<'c>) -> Self {
         Reply {
             state: State::Reading(tokens),
-            queued: VecDeque::new(),
+            queued: Vec::new(),
             ignored: Vec::new(),
             has_yielded: false,
             is_second: false,
@@ -229,7 +228,7 @@ impl<'c> Reply<'c> {
                     self.found = Some(self.end_with_echo());
                 }
                 Ok(StreamItem::Event(event)) => {
-                    self.queued.push_back(event);
+                    self.queued.push(event);
                     return None;
                 }
                 Err(error) => {
@@ -266,8 +265,8 @@ impl<'c> Reply<'c> {
 
     /// The next token or event; `None` when the reply is complete, and after an error.
     fn next_item(&mut self) -> Result<Option<StreamItem>> {
-        if let Some(event) = self.queued.pop_front() {
-            return Ok(Some(StreamItem::Event(event)));
+        if !self.queued.is_empty() {
+            return Ok(Some(StreamItem::Event(self.queued.remove(0))));
         }
         loop {
             let item = self.read_item();

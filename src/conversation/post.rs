@@ -1,6 +1,5 @@
 //! One message on its way: what must be known before it, how it is posted, what is refused.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +31,7 @@ pub(crate) struct Posted {
     /// The id of the server's log of the reply.
     pub(crate) generation_id: Uuid,
     /// The progress of the web search that came before, as events in JSON.
-    pub(crate) search: VecDeque<String>,
+    pub(crate) search: Vec<String>,
     pub(crate) ignored: Vec<Ignored>,
 }
 
@@ -95,7 +94,7 @@ impl Conversation {
         parent = self.prepare(message, dialect, parent, watch)?;
         let search = match searcher {
             Some(Linked(search)) => search(self, message, watch)?,
-            None => VecDeque::new(),
+            None => Vec::new(),
         };
         watch.check_limits(Step::Message)?;
         // First, as a message that nobody waits for any more may be stored all the same.

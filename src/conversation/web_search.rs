@@ -1,6 +1,5 @@
 //! The web search that is a request of its own, before the message.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Conversation;
@@ -17,7 +16,7 @@ use crate::protocol::search::SearchReader;
 /// Searches the web for a prompt that asks for it, and returns the progress of the search, as events
 /// in JSON.
 pub(crate) type WebSearcher =
-    Linked<fn(&mut Conversation, &mut OutgoingMessage, &Arc<Watch>) -> Result<VecDeque<String>>>;
+    Linked<fn(&mut Conversation, &mut OutgoingMessage, &Arc<Watch>) -> Result<Vec<String>>>;
 
 /// What a prompt that asks for a web search holds.
 pub(crate) const WEB_SEARCHER: WebSearcher = Linked(Conversation::search_before);
@@ -29,8 +28,8 @@ impl Conversation {
         &mut self,
         message: &mut OutgoingMessage,
         watch: &Arc<Watch>,
-    ) -> Result<VecDeque<String>> {
-        let mut events = VecDeque::new();
+    ) -> Result<Vec<String>> {
+        let mut events = Vec::new();
         let dialect = self.session.dialect();
         let is_before = |dialect: &Dialect| dialect.web_search == WebSearchRequest::Before;
         if !message.web_search || message.is_retry || !dialect.is_some_and(is_before) {
@@ -47,7 +46,7 @@ impl Conversation {
                     .string("type", "webSearch")
                     .string("message", &error.to_string())
                     .end();
-                events.push_back(event);
+                events.push(event);
             }
         }
         Ok(events)
@@ -57,7 +56,7 @@ impl Conversation {
         &mut self,
         message: &OutgoingMessage,
         watch: &Arc<Watch>,
-        events: &mut VecDeque<String>,
+        events: &mut Vec<String>,
     ) -> Result<String> {
         let prompt = percent_encode(message.inputs.trim());
         let path = format!("{}/web-search?prompt={prompt}", self.path);
@@ -68,7 +67,7 @@ impl Conversation {
         };
         let mut search = SearchReader::new(stream);
         while let Some(event) = search.next_event()? {
-            events.push_back(event);
+            events.push(event);
         }
         // The response never ends, so its connection is given up.
         Ok(search.result().unwrap_or_default().to_owned())
