@@ -71,6 +71,7 @@ impl Attachment {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let extension = path.extension().unwrap_or_default().to_string_lossy();
         let extension = extension.to_ascii_lowercase();
+        fs::metadata(path).map_err(|error| fail(&error))?;
         let known = TYPES.iter().find(|(known, _)| *known == extension);
         let (_, mime) = known.ok_or_else(|| fail(&"its name does not tell its type"))?;
         let bytes = fs::read(path).map_err(|error| fail(&error))?;
