@@ -8,8 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::date::date;
 use crate::error::{Error, Result};
 
-/// The session's cookie as chat-ui calls it by default. That of a load balancer beside it tells
-/// nothing of the server.
+/// The session's cookie as chat-ui calls it by default.
 const SESSION: &str = "hf-chat";
 
 /// Bounds on what a server can make us keep and send back with every request.
@@ -20,6 +19,8 @@ const MAX_TOTAL: usize = 4096;
 #[derive(Clone, Default)]
 pub(crate) struct Jar {
     cookies: Vec<(String, String)>,
+    /// Those of the caller, one of which is the session's, whatever its name.
+    lent: Vec<String>,
     /// For how long the session's cookie is valid, counted from when the server set it last.
     lifetime: Option<Duration>,
 }
@@ -38,6 +39,7 @@ impl Jar {
                 "the cookies are more than 32, or longer than 4096 bytes in all",
             ));
         }
+        self.lent.push(name.to_owned());
         Ok(())
     }
 
@@ -55,8 +57,10 @@ impl Jar {
             Lifetime::Expired => self.cookies.retain(|(known, _)| known != name),
             lifetime if is_value(value) => {
                 self.put(name, value);
+                // The cookie of a load balancer tells nothing of the server.
+                let is_sessions = name == SESSION || self.lent.iter().any(|lent| lent == name);
                 if let Lifetime::For(duration) = lifetime
-                    && name == SESSION
+                    && is_sessions
                 {
                     self.lifetime = Some(duration);
                 }
@@ -210,6 +214,10 @@ mod tests {
         let day = "hf-chat=1; Expires=Sun, 22 Nov 2026 02:42:35 GMT";
         assert_eq!(lifetime(day), Some(86_400));
         assert_eq!(lifetime("AWSALB=1; Max-Age=604800"), Some(86_400));
+        let mut lent = Jar::default();
+        lent.insert("my.sid", "1").unwrap();
+        lent.store("my.sid=1; Max-Age=60", now);
+        assert_eq!(lent.lifetime(), Some(Duration::from_secs(60)));
     }
 
     #[test]

@@ -178,11 +178,6 @@ impl Http {
         }
     }
 
-    /// Sends `Origin` and `Referer` with the other scheme from now on.
-    fn swap_scheme(&self) {
-        self.swaps_scheme.fetch_xor(true, Relaxed);
-    }
-
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         lock(&self.cookies).get(name).map(str::to_owned)
     }
@@ -243,18 +238,18 @@ impl Connection {
         request: &Request<'_>,
         watch: &Arc<Watch>,
     ) -> Result<Response> {
-        let mut is_swapped = false;
-        loop {
-            let response = self.call(request, watch)?;
-            if !response.rejects_referer() {
-                return Ok(response);
-            }
-            self.http.swap_scheme();
-            if is_swapped {
-                return Ok(response);
-            }
-            is_swapped = true;
+        let in_use = self.http.swaps_scheme.load(Relaxed);
+        let response = self.call(request, watch)?;
+        if !response.rejects_referer() {
+            return Ok(response);
         }
+        // Not the other one than by now, as another thread may have found out the same.
+        self.http.swaps_scheme.store(!in_use, Relaxed);
+        let response = self.call(request, watch)?;
+        if response.rejects_referer() {
+            self.http.swaps_scheme.store(in_use, Relaxed);
+        }
+        Ok(response)
     }
 
     /// Requests something, and returns the bytes of a successful response.

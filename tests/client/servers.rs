@@ -1,6 +1,8 @@
 //! Servers as people run them: without their address, below a path, with sessions that are lent.
 
 use std::io::Write;
+use std::sync::Barrier;
+use std::thread;
 
 use h2ogpt::{Client, DEFAULT_MODEL, Error, Prompt};
 
@@ -16,6 +18,28 @@ const SYSTEM: &str = "Be brief.";
 
 fn count(service: &Service, is_it: impl Fn(&Seen) -> bool) -> usize {
     service.requests().iter().filter(|seen| is_it(seen)).count()
+}
+
+/// Both are rejected, and neither takes back what the other has found out.
+#[test]
+fn two_threads_agree_on_the_address_of_a_server_that_does_not_know_it() {
+    for _ in 0..20 {
+        let service = Service::builder().dialect(Dialect::V0_5).terms(true);
+        let service = service.origin(Origin::Unset).start().unwrap();
+        let session = "9213be9a-0000-4000-8000-000000000001";
+        let client = builder(service.url()).model(MODELS[0]);
+        let client = client.cookie("hf-chat", session).build().unwrap();
+        let barrier = Barrier::new(2);
+        let create = || {
+            barrier.wait();
+            client.conversation().map(drop)
+        };
+        thread::scope(|scope| {
+            for thread in [scope.spawn(create), scope.spawn(create)] {
+                thread.join().unwrap().unwrap();
+            }
+        });
+    }
 }
 
 /// Up to v0.6, a server that was not told its address takes itself for `https`.
