@@ -12,7 +12,7 @@ use crate::http::cancel_signal::CancelSignal;
 use crate::http::watchdog::{Limits, Watch};
 use crate::http::{Connection, Http};
 use crate::parameters::Parameters;
-use crate::protocol::dialect::{Dialect, V0_9_6, V0_10};
+use crate::protocol::dialect::{Dialect, V0_10};
 
 /// How often a thread that waits for another one to open the session looks whether it was
 /// cancelled meanwhile.
@@ -146,10 +146,11 @@ impl Session {
         known.or_else(|| Dialect::of_cookie(self.http.cookie_lifetime()?))
     }
 
-    /// Learns the dialect from a response. v0.9.6 and v0.10 differ in few of them.
+    /// Learns the dialect from a response. What tells v0.10 is certain; other versions are told by
+    /// what is missing, which a gateway may have removed.
     pub(crate) fn set_dialect(&self, dialect: &'static Dialect) {
         let known = &mut self.state().dialect;
-        if !(*dialect == V0_9_6 && *known == Some(&V0_10)) {
+        if *known != Some(&V0_10) {
             *known = Some(dialect);
         }
     }
