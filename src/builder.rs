@@ -149,8 +149,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether the server may search the web when a prompt asks for it; true by default. It does
-    /// not search by itself because of this.
+    /// Whether the server may search the web when a prompt asks for it; true by default. If not, a
+    /// prompt that asks for it is an error. The server does not search by itself because of this.
     pub fn search_enabled(mut self, enabled: bool) -> Self {
         self.session.search_enabled = enabled;
         self
@@ -197,7 +197,7 @@ impl ClientBuilder {
     }
 
     /// How often a request is sent again that the server refuses for the moment (429 and 503, or
-    /// 502 and 504 where nothing can have begun), or that it cannot be connected for; 0 by default.
+    /// 502 and 504 where nothing can have begun), or whose connection it refuses; 0 by default.
     ///
     /// Before each retry the client waits for as long as the server's `Retry-After` says, or else
     /// 0.5 s at first, and twice as long each time, all within `timeout_token`. A message is never
@@ -259,8 +259,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Called after each request with its outcome, on the thread that waited for it: for a log. A
-    /// panic of the observer is caught and ignored.
+    /// Called after each request with its outcome, for a log: on the thread that waited for it, or
+    /// on one of the client's where nobody waits any more. A panic of the observer is caught and
+    /// ignored.
     pub fn on_exchange(mut self, observer: impl Fn(&Exchange<'_>) + Send + Sync + 'static) -> Self {
         self.http.observer = Some(Box::new(move |exchange| {
             // It may run while a panic unwinds and drops a conversation: a second one would abort.

@@ -67,10 +67,11 @@ impl Client {
     /// # Errors
     ///
     /// Those of both. [`Error::Configuration`](crate::Error::Configuration) if the prompt is blank:
-    /// nothing is sent then.
+    /// nothing is sent then. An error after the conversation was created comes when that has been
+    /// deleted, which takes at most `timeout_delete`.
     pub fn generate(&self, prompt: impl Into<Prompt>) -> Result<Reply<'static>> {
         let prompt = prompt.into();
-        prompt.check()?;
+        prompt.check(self.session.options.search_enabled)?;
         self.conversation()?.into_reply(prompt)
     }
 

@@ -35,14 +35,20 @@ pub(crate) use web_search::{WEB_SEARCHER, WebSearcher};
 
 /// Longest wait for the end of a response whose reply is complete.
 const LONGEST_TAIL: Duration = Duration::from_secs(30);
-/// The same, and for stopping a reply, when the conversation is about to be deleted.
+/// The same when the conversation is about to be deleted.
 const LONGEST_TAIL_BEFORE_DELETE: Duration = Duration::from_millis(500);
+
+/// Longest wait for a reply to be stopped.
+pub(crate) const LONGEST_STOP: Duration = Duration::from_millis(500);
+/// The same where the caller is to get an error at once. If it is too short, the reply is stopped
+/// before the next message.
+pub(crate) const LONGEST_STOP_AFTER_ERROR: Duration = Duration::from_millis(50);
 
 /// How long the next message waits for a reply to be stored: one that is complete, one that nobody
 /// reads any more, which may be generated to its end, and one that broke, which mostly is not stored.
 const COMPLETE_STORED_WITHIN: Duration = Duration::from_secs(10);
-const ABANDONED_STORED_WITHIN: Duration = Duration::from_secs(30);
-const BROKEN_STORED_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const ABANDONED_STORED_WITHIN: Duration = Duration::from_secs(30);
+pub(crate) const BROKEN_STORED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A conversation, whose history the server stores until it is deleted.
 ///
@@ -110,14 +116,8 @@ pub struct Conversation {
     preparation: Preparation,
     /// The message that the next one follows, as far as it is known.
     parent: NextParent,
-    /// The last message, for a retry.
-    last: Option<OutgoingMessage>,
-    /// Its files.
-    attachments: Option<Arc<Attachments>>,
-    /// The server refused it, so that it is not part of the history.
-    is_last_refused: bool,
-    /// The id of the message that it was posted to follow, if there is a tree.
-    followed: Option<String>,
+    /// For a retry.
+    last: Option<LastMessage>,
     /// A message and its reply that the server may not have stored yet.
     unstored: Option<Unstored>,
     /// The server may be generating a reply that nobody reads any more: the body of the request
@@ -155,6 +155,17 @@ enum NextParent {
     Nothing,
 }
 
+/// The last message, and what became of it.
+struct LastMessage {
+    message: OutgoingMessage,
+    attachments: Option<Arc<Attachments>>,
+    /// The id of the message that it was first posted to follow, if there is a tree; empty if it
+    /// was to be the root.
+    followed: Option<String>,
+    /// The server refused it, so that it is not part of the history.
+    is_refused: bool,
+}
+
 /// A message that is under way into the history.
 #[derive(Clone, Copy)]
 struct Unstored {
@@ -167,12 +178,15 @@ struct Unstored {
 pub(crate) enum ReplyEnd {
     /// It is complete, and this is what is left of its response.
     Complete(Stream),
-    /// The server failed, or the connection broke.
-    Broken,
-    /// It was dropped, cancelled, or given up, when so much of its text was seen, in UTF-16 units.
+    /// By an error of the server.
+    Failed,
+    /// Nobody reads it any more, or its connection broke. The server may go on with it, and store it
+    /// within this time.
     Abandoned {
         generation_id: Option<Uuid>,
+        /// How much of it was received, in units of UTF-16.
         seen: usize,
+        stored_within: Duration,
     },
 }
 
@@ -232,9 +246,6 @@ impl Conversation {
             preparation: Preparation::Resumed,
             parent: NextParent::Unknown,
             last: None,
-            attachments: None,
-            is_last_refused: false,
-            followed: None,
             unstored: None,
             abandoned: None,
             stopped_at: None,
@@ -293,7 +304,7 @@ impl Conversation {
         let Some(last) = &mut self.last else {
             return Err(Error::configuration("there is no message to retry"));
         };
-        last.retry();
+        last.message.retry();
         Reply::begin(Owner::Borrowed(self), None)
     }
 
@@ -329,19 +340,22 @@ impl Conversation {
 
     /// Makes the prompt the last message.
     fn take_prompt(&mut self, prompt: Prompt) -> Result<Option<WebSearcher>> {
-        prompt.check()?;
+        prompt.check(self.session.options.search_enabled)?;
         let mut parameters = Parameters::of_2023();
         parameters.overlay(&self.session.options.parameters);
         parameters.overlay(&prompt.parameters);
         let mut message = OutgoingMessage::new(prompt.text, parameters);
         message.web_search = prompt.web_search.is_some();
         message.title = prompt.title;
-        self.attachments = prompt.attachments.map(Arc::new);
         message.tools = prompt.tools;
         message.has_own_parameters =
             !(self.session.options.parameters.is_empty() && prompt.parameters.is_empty());
-        self.last = Some(message);
-        self.followed = None;
+        self.last = Some(LastMessage {
+            message,
+            attachments: prompt.attachments.map(Arc::new),
+            followed: None,
+            is_refused: false,
+        });
         Ok(prompt.web_search)
     }
 
@@ -372,7 +386,7 @@ impl Conversation {
     /// Whether this reply repeats the prompt where that is what a failed model looks like.
     pub(crate) fn fails_by_repeating(&self, reply: &str) -> bool {
         let fails = |dialect: &Dialect| dialect.fails_by_repeating;
-        let repeats = |last: &OutgoingMessage| last.text().trim() == reply.trim();
+        let repeats = |last: &LastMessage| last.message.text().trim() == reply.trim();
         self.session.dialect().is_some_and(fails) && self.last.as_ref().is_some_and(repeats)
     }
 
@@ -397,8 +411,8 @@ impl Conversation {
         self.connection.release();
         let longest = match &end {
             ReplyEnd::Complete(_) => COMPLETE_STORED_WITHIN,
-            ReplyEnd::Abandoned { .. } => ABANDONED_STORED_WITHIN,
-            ReplyEnd::Broken => BROKEN_STORED_WITHIN,
+            ReplyEnd::Failed => BROKEN_STORED_WITHIN,
+            ReplyEnd::Abandoned { stored_within, .. } => *stored_within,
         };
         if let Some(unstored) = &mut self.unstored {
             unstored.longest = longest;
@@ -410,27 +424,32 @@ impl Conversation {
                     self.tail = Some(stream);
                 }
             }
-            ReplyEnd::Broken => {}
+            ReplyEnd::Failed => {}
             ReplyEnd::Abandoned {
                 generation_id,
                 seen,
+                ..
             } => self.abandoned = Some(Body::json(request::stop(generation_id, seen))),
         }
     }
 
-    /// Asks the server to stop a reply that nobody reads any more. Errors are ignored.
+    /// Asks the server to stop a reply that nobody reads any more, if there is one. Errors are
+    /// ignored. A server that had little time to respond is asked again before the next message.
     ///
     /// Never after a reply has ended: some servers would then stop the next one.
-    pub(crate) fn stop_abandoned_reply(&mut self) {
+    pub(crate) fn stop_abandoned_reply(&mut self, longest: Duration) {
         let Some(body) = self.abandoned.take() else {
             return;
         };
         let path = format!("{}/stop-generating", self.path);
-        let longest = LONGEST_TAIL_BEFORE_DELETE.min(self.connection.timeouts().delete);
         let request = Request::post(Step::Stop, &path, &body);
-        let _ = self.connection.call(&request, &watch_alone(longest));
+        let watch = watch_alone(longest.min(self.connection.timeouts().delete));
+        let stopped = self.connection.call(&request, &watch);
         self.connection.release();
         self.stopped_at = Some(Instant::now());
+        if matches!(stopped, Err(Error::Timeout { .. })) && longest < LONGEST_STOP {
+            self.abandoned = Some(body);
+        }
     }
 
     /// Reads the last response to its end. If that takes longer, its connection is given up.
@@ -438,9 +457,13 @@ impl Conversation {
         let Some(mut tail) = self.tail.take() else {
             return;
         };
+        let ends = Instant::now() + longest;
         let watch = self.scope.watch(Limits {
             wait: (longest, TimeLimit::Token),
-            deadline: Some((Instant::now() + longest, TimeLimit::Token)),
+            deadline: Some((
+                self.scope.until.map_or(ends, |until| ends.min(until)),
+                TimeLimit::Token,
+            )),
         });
         let is_read = self.connection.attach(&watch).is_ok()
             && self

@@ -122,9 +122,13 @@ impl Prompt {
     }
 
     /// Rejects what no server accepts.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self, search_enabled: bool) -> Result<()> {
         if self.text.trim().is_empty() {
             return Err(Error::configuration("the prompt is blank"));
+        }
+        if self.web_search.is_some() && !search_enabled {
+            let why = "the prompt asks for a web search, but search_enabled is false";
+            return Err(Error::configuration(why));
         }
         if let Some(why) = &self.rejected {
             return Err(Error::configuration(why.as_str()));

@@ -5,11 +5,15 @@ mod pick_up;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use crate::canceller::Canceller;
-use crate::conversation::{Conversation, ReplyEnd, WebSearcher};
+use crate::conversation::{
+    ABANDONED_STORED_WITHIN, BROKEN_STORED_WITHIN, Conversation, LONGEST_STOP,
+    LONGEST_STOP_AFTER_ERROR, ReplyEnd, WebSearcher,
+};
 use crate::error::{Error, Result, Step};
 use crate::http::Opened;
 use crate::http::response::Stream;
@@ -42,8 +46,8 @@ pub struct Reply<'c> {
     queued: Vec<String>,
     ignored: Vec<Ignored>,
     has_yielded: bool,
-    /// Whether it was asked for again, as a stop for another reply had hit it.
-    is_second: bool,
+    /// Whether it may be asked for again, once, if a stop for another reply hits it.
+    may_ask_again: bool,
     /// The id of the server's log of the reply; `None` for the newest one.
     generation_id: Option<Uuid>,
     pick_ups: PickUps,
@@ -93,7 +97,10 @@ impl<'c> Reply<'c> {
         searcher: Option<WebSearcher>,
     ) -> Result<Self> {
         let posted = conversation.get_mut().post(searcher);
-        let posted = posted.inspect_err(|_| conversation.get_mut().stop_abandoned_reply())?;
+        let posted = posted.inspect_err(|_| {
+            let conversation = conversation.get_mut();
+            conversation.stop_abandoned_reply(LONGEST_STOP_AFTER_ERROR);
+        })?;
         let mut reply = Reply::new(posted.tokens, posted.watch, conversation);
         reply.queued = posted.search;
         reply.ignored = posted.ignored;
@@ -107,7 +114,7 @@ impl<'c> Reply<'c> {
             queued: Vec::new(),
             ignored: Vec::new(),
             has_yielded: false,
-            is_second: false,
+            may_ask_again: true,
             generation_id: None,
             pick_ups: PickUps::default(),
             found: None,
@@ -138,7 +145,7 @@ impl<'c> Reply<'c> {
         };
         let tokens = conversation.tokens_of_log(stream);
         let mut reply = Reply::new(tokens, watch, Owner::Borrowed(conversation));
-        reply.is_second = true;
+        reply.may_ask_again = false;
         Ok(reply)
     }
 
@@ -319,13 +326,13 @@ impl<'c> Reply<'c> {
             return false;
         };
         !self.has_yielded
-            && !self.is_second
+            && self.may_ask_again
             && tokens.finish_reason() == Some(FinishReason::Interrupted)
             && self.conversation.get().may_be_stopped_by_mistake()
     }
 
     fn ask_again(&mut self) -> Result<()> {
-        self.is_second = true;
+        self.may_ask_again = false;
         self.end_complete();
         let posted = self.conversation.get_mut().post_again(&self.watch)?;
         self.generation_id = Some(posted.generation_id);
@@ -342,20 +349,27 @@ impl<'c> Reply<'c> {
     }
 
     fn end_after(&mut self, error: &Error) {
-        let ended = self.end();
-        let end = match error {
-            Error::Cancelled { .. } | Error::Timeout { .. } => self.abandoned(),
-            _ => ReplyEnd::Broken,
+        let State::Reading(tokens) = &self.state else {
+            return;
         };
-        if ended.is_some() {
-            self.conversation.get_mut().reply_ended(end);
-        }
+        let end = match error {
+            Error::Cancelled { .. } | Error::Timeout { .. } => {
+                self.abandoned(ABANDONED_STORED_WITHIN)
+            }
+            Error::Server { .. } => ReplyEnd::Failed,
+            _ if tokens.has_finished() => ReplyEnd::Failed,
+            // The server may go on with it, and store it over what follows.
+            _ => self.abandoned(BROKEN_STORED_WITHIN),
+        };
+        self.end();
+        self.conversation.get_mut().reply_ended(end);
     }
 
-    fn abandoned(&self) -> ReplyEnd {
+    fn abandoned(&self, stored_within: Duration) -> ReplyEnd {
         ReplyEnd::Abandoned {
             generation_id: self.generation_id,
             seen: self.text().encode_utf16().count(),
+            stored_within,
         }
     }
 
@@ -416,11 +430,13 @@ impl Drop for Reply<'_> {
         if is_complete {
             self.end_complete();
         } else if self.end().is_some() {
-            let end = self.abandoned();
+            let end = self.abandoned(ABANDONED_STORED_WITHIN);
             self.conversation.get_mut().reply_ended(end);
         }
         // Not sooner, so that whoever cancels a reply need not wait for this.
-        self.conversation.get_mut().stop_abandoned_reply();
+        self.conversation
+            .get_mut()
+            .stop_abandoned_reply(LONGEST_STOP);
     }
 }
 

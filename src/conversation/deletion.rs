@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Conversation, LONGEST_TAIL_BEFORE_DELETE};
+use super::{Conversation, LONGEST_STOP, LONGEST_TAIL_BEFORE_DELETE};
 use crate::error::{Error, Result, Step};
 use crate::http::Request;
 use crate::session::watch_alone;
@@ -16,7 +16,7 @@ impl Conversation {
         }
         let longest = self.connection.timeouts().delete;
         let started = Instant::now();
-        self.stop_abandoned_reply();
+        self.stop_abandoned_reply(LONGEST_STOP);
         self.finish_response(LONGEST_TAIL_BEFORE_DELETE.min(longest / 4));
         let request = Request::delete(Step::Delete, &self.path);
         let watch = || watch_alone(longest.saturating_sub(started.elapsed()));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    ABANDONED_STORED_WITHIN, BROKEN_STORED_WITHIN, Conversation, LONGEST_TAIL, NextParent,
-    Preparation, Unstored, WebSearcher,
+    ABANDONED_STORED_WITHIN, BROKEN_STORED_WITHIN, Conversation, LONGEST_STOP, LONGEST_TAIL,
+    LastMessage, NextParent, Preparation, Unstored, WebSearcher,
 };
 use crate::error::{Error, Result, Step};
 use crate::http::response::{Response, Stream};
@@ -45,7 +45,7 @@ impl Conversation {
     /// Asks for another reply to the last message, as part of the same operation.
     pub(crate) fn post_again(&mut self, watch: &Arc<Watch>) -> Result<Posted> {
         if let Some(last) = &mut self.last {
-            last.retry();
+            last.message.retry();
         }
         watch.restart();
         self.post_as_part_of(watch, None)
@@ -56,41 +56,43 @@ impl Conversation {
         watch: &Arc<Watch>,
         searcher: Option<WebSearcher>,
     ) -> Result<Posted> {
-        let Some(mut message) = self.last.take() else {
+        let Some(mut last) = self.last.take() else {
             return Err(Error::configuration("there is no message to send"));
         };
-        let posted = self.post_watched(&mut message, searcher, watch);
+        let posted = self.post_watched(&mut last, searcher, watch);
         if let Err(error) = &posted {
-            self.message_failed(&message, error);
+            self.message_failed(&last.message, error);
         }
-        self.last = Some(message);
+        self.last = Some(last);
         posted
     }
 
     fn post_watched(
         &mut self,
-        message: &mut OutgoingMessage,
+        last: &mut LastMessage,
         searcher: Option<WebSearcher>,
         watch: &Arc<Watch>,
     ) -> Result<Posted> {
+        self.stop_abandoned_reply(LONGEST_STOP);
         // Half of the time, so that the message gets its share.
         self.finish_response(LONGEST_TAIL.min(watch.time_left() / 2));
         self.wait_after_stop(watch)?;
         self.wait_until_stored(watch)?;
         self.connection.enforce_limits(watch, Step::Message)?;
 
-        let has_tree = self.session.dialect().is_none_or(Dialect::has_tree);
         let mut parent = None;
-        if has_tree {
+        if self.session.dialect().is_none_or(Dialect::has_tree) {
             parent = self.next_parent(watch)?;
         }
         let dialect = self.session.dialect();
-        if let Some(Parent { id, .. }) = &parent {
-            // While that is still the last one, the message was not stored: nothing is replaced.
-            message.is_retry &= self.followed.get_or_insert_with(|| id.clone()) != id;
-        }
-        let replaces = message.is_retry && (!has_tree || message.replaces(parent.as_ref()));
-        let files = self.files_of(message, replaces, dialect, watch)?;
+        let is_stored = last.is_stored(dialect, parent.as_ref());
+        let message = &mut last.message;
+        message.is_retry &= is_stored;
+        // The server has the files of a message that is replaced.
+        let files = match last.attachments.clone() {
+            Some(files) if !message.is_retry => files.encode(self, dialect, watch)?,
+            _ => EncodedFiles::None,
+        };
         parent = self.prepare(message, dialect, parent, watch)?;
         let search = match searcher {
             Some(Linked(search)) => search(self, message, watch)?,
@@ -103,8 +105,16 @@ impl Conversation {
             response_id: message.response_id,
             longest: ABANDONED_STORED_WITHIN,
         });
-        let stream = self.open_reply(message, dialect, parent.as_ref(), &files, watch)?;
-        self.is_last_refused = false;
+        last.is_refused = false;
+        let opened = self.open_reply(message, dialect, parent.as_ref(), &files, watch)?;
+        let stream = match opened {
+            Opened::Stream(stream) => stream,
+            Opened::Refused(response) => {
+                // A gateway may have passed it on.
+                last.is_refused = !message.is_retry && !matches!(response.status, 502 | 504);
+                return Err(response.error());
+            }
+        };
         if let Preparation::Pending { .. } = self.preparation {
             self.preparation = Preparation::Done;
         }
@@ -114,28 +124,14 @@ impl Conversation {
         Ok(Posted {
             watch: Arc::clone(watch),
             generation_id: message.generation_id,
-            tokens: Box::new(Tokens::new(stream).max_reply(self.session.options.max_reply)),
+            tokens: Box::new(
+                Tokens::new(stream)
+                    .max_reply(self.session.options.max_reply)
+                    .open_ended(!dialect.ends_its_response),
+            ),
             search,
             ignored: self.ignored(message, dialect),
         })
-    }
-
-    /// The files that go with the message. One that replaces a message of the server uses those that
-    /// the server has, which are none if it refused that message.
-    fn files_of(
-        &mut self,
-        message: &mut OutgoingMessage,
-        replaces: bool,
-        dialect: Option<&'static Dialect>,
-        watch: &Arc<Watch>,
-    ) -> Result<EncodedFiles> {
-        match self.attachments.clone() {
-            Some(files) if self.is_last_refused || !replaces => {
-                message.is_retry = false;
-                files.encode(self, dialect, watch)
-            }
-            _ => Ok(EncodedFiles::None),
-        }
     }
 
     /// The dialect, which the stream of a reply tells where there is no tree of messages.
@@ -173,7 +169,7 @@ impl Conversation {
         parent: Option<&Parent>,
         files: &EncodedFiles,
         watch: &Arc<Watch>,
-    ) -> Result<Stream> {
+    ) -> Result<Opened> {
         let mut has_accepted_terms = false;
         loop {
             let wants_details = self.session.wants_details();
@@ -184,10 +180,10 @@ impl Conversation {
             };
             let request = Request::post(Step::Message, &self.path, &body);
             let response = match self.connection.open(&request, watch)? {
-                Opened::Stream(stream) => return Ok(stream),
                 Opened::Refused(response) => response,
+                stream => return Ok(stream),
             };
-            if response.status == 405 && !has_accepted_terms {
+            if response.asks_for_terms() && !has_accepted_terms {
                 has_accepted_terms = true;
                 let connection = &mut self.connection;
                 let (mut opened, turn) = self.session.open(connection, watch)?;
@@ -199,11 +195,10 @@ impl Conversation {
                 self.session.omit_details();
             } else {
                 self.unstored = None;
-                self.is_last_refused = true;
                 if (400..500).contains(&response.status) {
                     self.restore_parent(parent);
                 }
-                return Err(response.error());
+                return Ok(Opened::Refused(response));
             }
         }
     }
@@ -257,6 +252,19 @@ impl Conversation {
             }
             _ => unstored.longest = BROKEN_STORED_WITHIN,
         }
+    }
+}
+
+impl LastMessage {
+    /// Whether the server may have the message, so that it can be replaced. `parent` is the message
+    /// that the next one follows: while that is the one that it was to follow, it was not stored.
+    fn is_stored(&mut self, dialect: Option<&Dialect>, parent: Option<&Parent>) -> bool {
+        if !dialect.is_some_and(Dialect::has_tree) {
+            return !self.is_refused;
+        }
+        let id = parent.map_or("", |parent| &parent.id);
+        self.followed.get_or_insert_with(|| id.to_owned()) != id
+            && parent.is_some_and(|parent| parent.author != Author::System)
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) struct Decoder {
     has_finished: bool,
     /// The rest of a final text that was not streamed.
     rest: Option<String>,
+    /// The response goes on after the reply, so that nothing explains an empty final text.
+    is_open_ended: bool,
     state: State,
 }
 
@@ -76,6 +78,7 @@ impl Decoder {
             log: None,
             has_finished: false,
             rest: None,
+            is_open_ended: false,
             state: State::Waiting,
         }
     }
@@ -139,6 +142,10 @@ impl Decoder {
 
     pub(super) fn into_text(self) -> ReplyText {
         self.text
+    }
+
+    pub(super) fn set_open_ended(&mut self, is_open_ended: bool) {
+        self.is_open_ended = is_open_ended;
     }
 
     pub(super) fn finish_reason(&self) -> Option<FinishReason> {

@@ -111,12 +111,6 @@ impl OutgoingMessage {
         }
     }
 
-    /// Whether the message replaces one that the server has.
-    pub(crate) fn replaces(&self, parent: Option<&Parent>) -> bool {
-        let author = parent.map(|parent| parent.author);
-        self.is_retry && matches!(author, Some(Author::User | Author::Assistant))
-    }
-
     /// For servers without a tree: those up to v0.6 read `parameters` and `options`, v0.7 the
     /// members beside them.
     fn flat(&self, dialect: Option<&Dialect>, wants_details: bool, files: &str) -> String {
@@ -157,15 +151,14 @@ impl OutgoingMessage {
     /// message to be replaced, and a reply is replaced without repeating the prompt.
     fn tree(&self, dialect: Option<&Dialect>, parent: Option<&Parent>, files: &str) -> String {
         let author = parent.map(|parent| parent.author);
-        let is_retry = self.replaces(parent);
         let mut object = JsonObject::new();
         if let Some(parent) = parent {
             object.string("id", &parent.id);
         }
         object
-            .bool("is_retry", is_retry)
+            .bool("is_retry", self.is_retry)
             .bool("is_continue", false)
-            .bool("web_search", self.web_search && !is_retry)
+            .bool("web_search", self.web_search && !self.is_retry)
             .raw("files", files);
         if dialect.is_some_and(|dialect| dialect.keeps_generating) {
             object.string("generationId", &self.generation_id.to_string());
@@ -178,7 +171,7 @@ impl OutgoingMessage {
                 .raw("selectedMcpServerNames", &names)
                 .raw("selectedMcpServers", "[]");
         }
-        if !(is_retry && author == Some(Author::Assistant)) {
+        if !(self.is_retry && author == Some(Author::Assistant)) {
             object.string("inputs", &self.text());
         }
         object.end()
@@ -262,14 +255,15 @@ mod tests {
 
     #[test]
     fn a_retry_in_a_tree_replaces_what_is_there() {
-        for (author, is_retry, inputs) in [
-            (Author::Assistant, json!(true), Value::Null),
-            (Author::User, json!(true), json!("Hi")),
-            // The message was not stored.
-            (Author::System, json!(false), json!("Hi")),
+        for (author, inputs) in [
+            (Author::Assistant, Value::Null),
+            (Author::User, json!("Hi")),
         ] {
             let retry = tree(true, author);
-            assert_eq!((&retry["is_retry"], &retry["inputs"]), (&is_retry, &inputs));
+            assert_eq!(
+                (&retry["is_retry"], &retry["inputs"]),
+                (&json!(true), &inputs)
+            );
         }
     }
 

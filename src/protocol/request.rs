@@ -18,14 +18,16 @@ pub(crate) struct Settings<'a> {
 }
 
 impl Settings<'_> {
-    /// The form of v0.3 to v0.6. Leaving `shareConversationsWithModelAuthors` out is the one way
-    /// to opt out that all of them understand: some take the text `false` for true.
+    /// The form of v0.3 to v0.6. Leaving a field out is the one way to say no that all of them
+    /// understand: some take the text `false` for true.
     pub(crate) fn form(&self) -> String {
         let mut form = format!(
-            "ethicsModalAccepted=true&ethicsModalAcceptedAt=&activeModel={}&searchEnabled={}",
-            percent_encode(self.model),
-            self.search_enabled
+            "ethicsModalAccepted=true&ethicsModalAcceptedAt=&activeModel={}",
+            percent_encode(self.model)
         );
+        if self.search_enabled {
+            form.push_str("&searchEnabled=true");
+        }
         if self.share_with_model_authors {
             form.push_str("&shareConversationsWithModelAuthors=true");
         }
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_mentions_sharing_only_if_it_is_wanted() {
+    fn a_form_mentions_sharing_and_searching_only_if_they_are_wanted() {
         assert_eq!(
             settings(false).form(),
             "ethicsModalAccepted=true&ethicsModalAcceptedAt=&activeModel=a%2Fb%20c%26d&searchEnabled=true"
@@ -183,6 +185,11 @@ mod tests {
             settings(true).form(),
             settings(false).form() + "&shareConversationsWithModelAuthors=true"
         );
+        let neither = Settings {
+            search_enabled: false,
+            ..settings(false)
+        };
+        assert!(!neither.form().contains("search"), "{}", neither.form());
     }
 
     #[test]

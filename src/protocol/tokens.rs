@@ -73,6 +73,13 @@ impl<R> Tokens<R> {
         self
     }
 
+    /// Whether the response goes on after the reply: then an empty final text ends it, too, and is
+    /// not explained by what follows.
+    pub(crate) fn open_ended(mut self, is_open_ended: bool) -> Self {
+        self.decoder.set_open_ended(is_open_ended);
+        self
+    }
+
     /// What was streamed, if the final text is another one.
     pub(crate) fn replaced(&self) -> Option<&str> {
         self.decoder.text().replaced()

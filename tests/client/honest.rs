@@ -9,6 +9,7 @@ use support::client::{Outcome, builder, client, expired, read};
 use support::http1::{LAST_CHUNK, Request, chunk, response};
 use support::script::{self, Endpoint, JSON, responding};
 use support::server::{Server, Then};
+use support::service::{Dialect, Service};
 use support::stream::Format;
 
 /// Whatever comes in between is no token, and does not begin the wait anew.
@@ -183,5 +184,23 @@ fn an_empty_final_text_leaves_what_was_streamed() {
         let whole = conversation.send("Hi").unwrap().into_text().unwrap();
         assert_eq!(whole, "Hello you", "{format:?}");
         conversation.close().unwrap();
+    }
+}
+
+/// v0.7 never ends its responses: nothing can follow that would explain an empty reply.
+#[test]
+fn an_empty_reply_is_complete_at_once() {
+    for dialect in Dialect::ALL {
+        let service = Service::builder()
+            .dialect(dialect)
+            .replies(vec![String::new()]);
+        let service = service.start().unwrap();
+        let mut conversation = client(service.url()).conversation().unwrap();
+        let reply = Outcome::of(conversation.send("Hello"));
+        assert_eq!(
+            (reply.text.as_str(), reply.failure),
+            ("", None),
+            "{dialect}"
+        );
     }
 }

@@ -19,6 +19,7 @@ mod refusals;
 mod requests;
 mod retries;
 mod secrets;
+mod sequences;
 mod servers;
 mod session;
 #[cfg(unix)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use h2ogpt::{Canceller, Client, DEFAULT_MODEL, Error, Message, Parameters, Step};
+use h2ogpt::{Canceller, Client, DEFAULT_MODEL, Error, Message, Parameters, Prompt, Step};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -425,8 +425,19 @@ fn sharing_and_searching_are_what_the_caller_chose() {
         let settings = server.requests_to(Endpoint::Settings)[0].form();
         let shared = settings.get("shareConversationsWithModelAuthors");
         assert_eq!(shared.map(String::as_str), share.then_some("true"));
-        assert_eq!(settings["searchEnabled"], search.to_string());
+        let searches = settings.get("searchEnabled");
+        assert_eq!(searches.map(String::as_str), search.then_some("true"));
     }
+}
+
+#[test]
+fn a_search_that_the_builder_rules_out_is_an_error_before_anything_is_sent() {
+    let server = plain();
+    let client = builder(server.url()).search_enabled(false);
+    let prompt = Prompt::new("Hello").web_search(true);
+    let error = client.build().unwrap().generate(prompt).unwrap_err();
+    assert!(matches!(error, Error::Configuration { .. }), "{error:?}");
+    assert!(server.requests().is_empty());
 }
 
 #[test]

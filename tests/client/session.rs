@@ -6,6 +6,7 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 
 use h2ogpt::{Canceller, Error, Step};
+use serde_json::json;
 
 use support::client::{Failure, Outcome, builder, client, http, read, text};
 use support::http1::{Request, response};
@@ -16,7 +17,7 @@ use support::server::{Server, Then};
 const TERMS: &str = "You need to accept the welcome modal first";
 
 fn not_accepted() -> Vec<u8> {
-    let body = serde_json::json!({ "error": TERMS }).to_string();
+    let body = json!({ "error": TERMS }).to_string();
     response(
         "405 Method Not Allowed",
         &[("Content-Type", "application/json")],
@@ -111,7 +112,7 @@ fn redirect(status: &str, location: &str) -> Vec<u8> {
 }
 
 fn redirect_in_body(location: &str) -> Vec<u8> {
-    let body = serde_json::json!({ "type": "redirect", "status": 302, "location": location });
+    let body = json!({ "type": "redirect", "status": 302, "location": location });
     let headers = [("Content-Type", "application/json")];
     response("200 OK", &headers, body.to_string())
 }
@@ -288,6 +289,49 @@ fn a_cookie_of_the_caller_is_sent_from_the_first_request_on() {
         assert_eq!(request.header("cookie"), Some("hf-chat=mine"));
     }
     assert_eq!(count(&server, Endpoint::Delete), 1);
+}
+
+/// A gateway may respond with the status by which servers ask for their terms.
+#[test]
+fn the_settings_of_a_borrowed_session_are_left_alone_whatever_refuses_a_message() {
+    let server = refusing(Endpoint::Message, 1, || {
+        let page = "<html><title>405 Not Allowed</title></html>";
+        response("405 Not Allowed", &[("Content-Type", "text/html")], page)
+    });
+    let client = builder(server.url()).cookie("hf-chat", "mine").build();
+    let mut conversation = client.unwrap().resume(script::ID).unwrap();
+    let error = conversation.send("Hello").map(drop).unwrap_err();
+    assert!(
+        matches!(error, Error::Http { status: 405, .. }),
+        "{error:?}"
+    );
+    assert_eq!(
+        count(&server, Endpoint::Settings),
+        0,
+        "{:?}",
+        server.steps()
+    );
+}
+
+/// A gateway may remove the header by which v0.9.6 and later are told from those before.
+#[test]
+fn a_server_that_has_shown_its_version_keeps_it() {
+    let server = Server::start(responding(|request| {
+        let body = match request.endpoint() {
+            Endpoint::Create => json!({ "conversationId": script::ID, "conversation": {} }),
+            Endpoint::History => json!({ "messages": [{ "id": script::MESSAGE, "from": "user" }] }),
+            _ => return None,
+        };
+        Some(response("200 OK", &[script::JSON], body.to_string()))
+    }));
+    let mut conversation = client(server.url()).conversation().unwrap();
+    for prompt in ["One", "Two", "Three"] {
+        assert_eq!(Outcome::of(conversation.send(prompt)).text, "Hi");
+    }
+    for message in server.requests_to(Endpoint::Message) {
+        let content_type = message.header("content-type");
+        assert_eq!(content_type, Some("application/x-www-form-urlencoded"));
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl Decoder {
                     ending.ok_or_else(|| unexpected("a final text in JSON", json.as_bytes()))?;
                 let added = self.text.conclude(token, ending)?;
                 let ended = self.complete(added, finish_reason);
-                if is_provisional {
+                if is_provisional && !self.is_open_ended {
                     self.state = State::Ending;
                 }
                 Ok(ended)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use h2ogpt::{Canceller, Client, ClientBuilder, Error, Result, TimeLimit};
 
 use support::client::{expired, text};
-use support::http1::Request;
+use support::http1::{Request, chunk};
 use support::listener::lock;
 use support::script::{self, Endpoint};
 use support::server::{Server, Then};
@@ -282,6 +282,49 @@ fn a_client_may_have_several_cancellers() {
         assert_cancelled("one of two", &error, latency);
         canceller.reset();
     }
+}
+
+/// A server that does not respond is not waited for to stop the reply, either.
+#[test]
+fn an_error_of_send_does_not_wait_for_the_stop() {
+    let (say, hear) = mpsc::channel();
+    let server = Server::start(move |request: &Request, out: &mut dyn Write| {
+        match request.endpoint() {
+            Endpoint::Message => say.send(()).expect("somebody waits for it"),
+            Endpoint::Stop => {}
+            _ => return script::respond(request, out),
+        }
+        Then::Hold
+    });
+    let canceller = Canceller::new();
+    let client = client(&server.url()).cancelled_by(&canceller);
+    let mut conversation = client.conversation().unwrap();
+    let (error, latency) = cancel_when(&hear, &canceller, || {
+        conversation.send("Hi").map(drop).unwrap_err()
+    });
+    assert_cancelled("send", &error, latency);
+    drop(conversation);
+    assert!(server.is_deleted());
+}
+
+/// Where a response does not end after its reply, `keep` waits for it no longer than that.
+#[test]
+fn a_deadline_ends_the_wait_of_keep() {
+    let server = Server::start(script::replying(|_: &Request, out: &mut dyn Write| {
+        script::begin(out, &["Hi"]);
+        let _ = out.write_all(&chunk(script::last_event("Hi")));
+        Then::Hold
+    }));
+    let started = Instant::now();
+    let client = client(&server.url()).until(started + 2 * SHORT);
+    let mut conversation = client.conversation().unwrap();
+    assert_eq!(text(conversation.send("Hello")).unwrap(), "Hi");
+    assert_eq!(conversation.keep(), script::ID);
+    assert!(
+        started.elapsed() < 2 * SHORT + SOON,
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 /// A closed conversation is gone, although its client was cancelled.

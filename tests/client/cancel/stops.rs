@@ -166,11 +166,7 @@ fn assert_never_stopped(dialect: Dialect) {
         assert!(reply.by_ref().all(|token| token.is_ok()));
         canceller.cancel();
     }
-    for fault in [
-        Fault::ErrorEvent(2),
-        Fault::Cut(2),
-        Fault::Status(429, None),
-    ] {
+    for fault in [Fault::ErrorEvent(2), Fault::Status(429, None)] {
         service.fail_next(1, "POST /conversation/{id}", fault.clone());
         let (_, error) = read(conversation.send("Three"));
         assert!(error.is_some(), "{dialect}, {fault:?}");
@@ -293,5 +289,24 @@ fn a_message_that_is_cancelled_before_it_is_sent_is_not_stopped() {
         let third = text(conversation.send("Three")).unwrap();
         assert!(third.contains("\"One\""), "{dialect}: {third}");
         assert_eq!(stops(&service), 0, "{dialect}");
+    }
+}
+
+/// The server may go on with it, and store it over the next turn.
+#[test]
+fn a_reply_whose_connection_broke_is_stopped() {
+    for dialect in Dialect::ALL {
+        let service = Service::builder().dialect(dialect).start().unwrap();
+        let client = builder(service.url()).reattach(false).build().unwrap();
+        let mut conversation = client.conversation().unwrap();
+        service.fail_next(1, "POST /conversation/{id}", Fault::Cut(3));
+        let (tokens, error) = read(conversation.send("One"));
+        assert_eq!(tokens.len(), 3, "{dialect}");
+        assert!(matches!(error, Some(Error::Incomplete { .. })), "{error:?}");
+        assert_eq!(stops(&service), 1, "{dialect}");
+        // The stop does not hit the next one.
+        let said = text(conversation.send("Two")).unwrap();
+        assert!(said.starts_with("You said: \"Two\"."), "{dialect}: {said}");
+        assert_eq!(stops(&service), 1, "{dialect}");
     }
 }
