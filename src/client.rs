@@ -206,6 +206,12 @@ impl Client {
         self.session.http.cookie(name)
     }
 
+    /// All cookies of this session by name and value, in the order in which they were first set. The
+    /// session's own has another name on some servers. Treat them as credentials.
+    pub fn cookies(&self) -> Vec<(String, String)> {
+        self.session.http.cookies()
+    }
+
     /// A clone whose waits end with the canceller: whatever it and its conversations wait for, from
     /// the connection to the last token, fails with
     /// [`Error::Cancelled`](crate::Error::Cancelled) within 0.1 s. Conversations are still deleted.

@@ -88,6 +88,11 @@ impl Jar {
         Some(header).filter(|header| !header.is_empty())
     }
 
+    /// Names and values.
+    pub(crate) fn all(&self) -> &[(String, String)] {
+        &self.cookies
+    }
+
     /// The value of a cookie.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let cookie = self.cookies.iter().find(|(known, _)| known == name);

@@ -182,6 +182,10 @@ impl Http {
         lock(&self.cookies).get(name).map(str::to_owned)
     }
 
+    pub(crate) fn cookies(&self) -> Vec<(String, String)> {
+        lock(&self.cookies).all().to_vec()
+    }
+
     pub(crate) fn has_cookie(&self) -> bool {
         lock(&self.cookies).header().is_some()
     }

@@ -283,8 +283,13 @@ fn a_cookie_that_the_server_deletes_is_not_sent() {
 #[test]
 fn a_cookie_of_the_caller_is_sent_from_the_first_request_on() {
     let server = Server::start(script::respond);
-    let client = builder(server.url()).cookie("hf-chat", "mine").build();
-    client.unwrap().conversation().unwrap();
+    let client = builder(server.url()).cookie("hf-chat", "mine");
+    let client = client.build().unwrap();
+    client.conversation().unwrap();
+    assert_eq!(
+        client.cookies(),
+        [("hf-chat".to_owned(), "mine".to_owned())]
+    );
     for request in server.requests() {
         assert_eq!(request.header("cookie"), Some("hf-chat=mine"));
     }
