@@ -68,7 +68,7 @@ impl Editor {
             let typed = lines.read();
             (lines, typed)
         })?;
-        loop {
+        let failure = loop {
             match reading.wait(signals) {
                 Ok((lines, typed)) => {
                     self.lines = Some(lines);
@@ -76,19 +76,20 @@ impl Editor {
                 }
                 // As the key Ctrl-C, which is a signal where lines cannot be edited.
                 Err(Failure::Signal(Signal::Interrupt)) => {
-                    signals.clear_interrupt()?;
+                    if let Err(failure) = signals.clear_interrupt() {
+                        break failure;
+                    }
                     say(HOW_TO_LEAVE);
                     if is_plain {
                         let _ = write!(io::stderr(), "{PROMPT}");
                     }
                 }
-                Err(failure) => {
-                    // The other thread goes on waiting for a key.
-                    self.terminal.restore();
-                    return Err(failure);
-                }
+                Err(failure) => break failure,
             }
-        }
+        };
+        // The other thread goes on waiting for a key.
+        self.terminal.restore();
+        Err(failure)
     }
 }
 

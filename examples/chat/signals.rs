@@ -1,4 +1,4 @@
-//! Signals: the first one ends what is going on, cleaning up; the second one ends the program.
+//! Signals: the first one ends what is going on, cleaning up; a second Ctrl-C ends the program.
 
 #[cfg_attr(unix, path = "signals/unix.rs")]
 #[cfg_attr(windows, path = "signals/windows.rs")]
@@ -196,10 +196,14 @@ impl Shared {
             let _ = writeln!(io::stderr());
         }
         let mut state = self.lock();
-        if state.received.is_some() {
+        // `timeout` sends the others twice, and a terminal that is closed sends several.
+        if state.received.is_some() && signal == Signal::Interrupt {
             process::exit(signal.exit_status().into());
         }
-        state.received = Some(signal);
+        // Of those that end the program, the first one says how.
+        if matches!(state.received, None | Some(Signal::Interrupt)) {
+            state.received = Some(signal);
+        }
         if let Some(wake) = state.waker.take() {
             wake(signal);
         }

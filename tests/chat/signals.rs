@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use support::http1::{Request, response};
 use support::listener::lock;
 use support::program::{Finished, Program, Running};
-use support::script::{self, Endpoint};
+use support::script::{self, Endpoint, PATH};
 use support::server::{Server, Then};
 
 use crate::chat_program;
@@ -161,7 +161,7 @@ fn without_streaming_it_prints_what_had_arrived_too() {
 }
 
 #[test]
-fn the_second_one_ends_the_program_at_once() {
+fn a_second_ctrl_c_ends_the_program_at_once() {
     let (server, go_on) = holding(Some(Endpoint::Delete), &["Hello"]);
     let running = chat(&server).start();
     running.wait_for_stdout("Hello");
@@ -172,6 +172,28 @@ fn the_second_one_ends_the_program_at_once() {
     let outcome = (ended.status, &*ended.stdout);
     assert_eq!(outcome, (Some(130), "Hello\n"), "{ended:?}");
     drop(go_on);
+}
+
+#[test]
+fn a_repeated_signal_does_not_keep_the_conversation_from_being_deleted() {
+    for (signal, status) in [("TERM", 143), ("HUP", 129)] {
+        let (server, go_on) = holding(Some(Endpoint::Delete), &["Hello"]);
+        let running = chat(&server).arg("-v").start();
+        running.wait_for_stdout("Hello");
+        // As `timeout` does, and a terminal that is closed.
+        running.signal(signal);
+        running.signal(signal);
+        wait_for(&server, Endpoint::Delete);
+        for repeated in ["HUP", "TERM"] {
+            running.signal(repeated);
+        }
+        go_on.send(()).expect("the server listens");
+        let ended = running.finish();
+        let outcome = (ended.status, &*ended.stdout);
+        assert_eq!(outcome, (Some(status), "Hello\n"), "{ended:?}");
+        let deleted = format!("chat: DELETE {PATH}: 200");
+        assert!(ended.stderr.contains(&deleted), "{ended:?}");
+    }
 }
 
 #[test]
