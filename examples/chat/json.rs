@@ -18,8 +18,10 @@ pub struct Outcome<'a> {
 
 /// Writes one object at once.
 pub fn print(object: &Value) -> io::Result<()> {
+    // Formatted before: in debug builds, serde_json panics if it is formatted to what fails.
+    let line = format!("{object}\n");
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{object}")?;
+    stdout.write_all(line.as_bytes())?;
     stdout.flush()
 }
 

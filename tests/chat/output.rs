@@ -197,6 +197,7 @@ fn output_that_nobody_reads_is_no_failure() {
     let programs = [
         ("a reply", chat(&server).arg("Hi")),
         ("a whole reply", chat(&server).args(["--no-stream", "Hi"])),
+        ("events", chat(&server).args(["--json", "Hi"])),
         ("help", chat_program().arg("--help")),
         ("version", chat_program().arg("--version")),
         (
@@ -209,16 +210,17 @@ fn output_that_nobody_reads_is_no_failure() {
         let said = ended.stderr.replace(DEMO_NOTE, "");
         assert_eq!((ended.status, &*said), (Some(0), ""), "{case}: {ended:?}");
     }
-    assert_eq!(server.requests_to(Endpoint::Delete).len(), 2);
+    assert_eq!(server.requests_to(Endpoint::Delete).len(), 3);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn output_that_cannot_be_written_is_a_failure_that_says_so() {
-    for argument in ["--list-models", "--help", "Hi"] {
-        let script = "exec \"$0\" --demo \"$1\" > /dev/full";
-        let program = Program::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_chat"), argument]);
-        let ended = program.run();
+    let table: [&[&str]; 4] = [&["--list-models"], &["--help"], &["Hi"], &["--json", "Hi"]];
+    for arguments in table {
+        let script = "exec \"$0\" --demo \"$@\" > /dev/full";
+        let program = Program::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_chat")]);
+        let ended = program.args(arguments).run();
         assert_eq!(ended.status, Some(1), "{ended:?}");
         let said = ended.stderr.replace(DEMO_NOTE, "");
         let expected = "chat: cannot write to standard output: ";
