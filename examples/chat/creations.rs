@@ -25,10 +25,15 @@ struct State {
 }
 
 impl State {
-    fn is_known(&self, path: &str) -> bool {
-        let id = path.rsplit('/').next().unwrap_or_default();
+    fn is_known(&self, id: &str) -> bool {
         self.known.iter().any(|known| known == id)
     }
+}
+
+/// The id in the path of a conversation. Messages are deleted too.
+fn id(path: &str) -> Option<&str> {
+    let id = path.strip_prefix("/conversation/")?;
+    Some(id).filter(|id| !id.contains('/'))
 }
 
 /// Whether a request that failed may still have its effect.
@@ -61,7 +66,10 @@ impl Creations {
             ("POST", "/conversation", Ok(300..)) if state.settled < state.given_up => {
                 state.settled += 1;
             }
-            ("DELETE", path, Ok(200..=299 | 404)) if !state.is_known(path) => state.settled += 1,
+            ("DELETE", path, Ok(200..=299 | 404)) => match id(path) {
+                Some(id) if !state.is_known(id) => state.settled += 1,
+                _ => return,
+            },
             _ => return,
         }
         self.changed.notify_all();

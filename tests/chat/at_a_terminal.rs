@@ -14,7 +14,7 @@ use support::listener::lock;
 use support::program::Program;
 use support::script::{self, Endpoint};
 use support::server::{Server, Then};
-use support::service::{Dialect, MODELS, Service};
+use support::service::{Dialect, Fault, MODELS, Seen, Service};
 use support::terminal::{CTRL_C, CTRL_D, Terminal, screen};
 
 use crate::{chat_program, folder};
@@ -634,6 +634,38 @@ fn ctrl_c_while_the_conversation_is_created_shows_at_once_and_sends_nothing() {
         assert_eq!(prompts(&server), [""; 0]);
         assert!(server.is_deleted());
     }
+}
+
+#[test]
+fn a_message_that_was_deleted_does_not_hide_a_conversation_that_may_remain() {
+    let service = Service::builder().dialect(Dialect::V0_9_6).start();
+    let service = service.expect("a service");
+    let program = chat_program().args(["-u", service.url(), "-s", "Rhyme."]);
+    let mut terminal = on_a_terminal(program);
+    terminal.wait_for("> ");
+    terminal.press("One\n");
+    terminal.wait_for("first message");
+    terminal.wait_for("> ");
+    terminal.press("/new\n");
+    terminal.wait_for("> ");
+    let count = |service: &Service, method: &str, part: &str| {
+        let requests = service.requests();
+        let is_such = |seen: &&Seen| seen.method == method && seen.path.contains(part);
+        requests.iter().filter(is_such).count()
+    };
+    assert_eq!(count(&service, "DELETE", "/message/"), 1);
+
+    let late = Fault::Delay(Duration::from_secs(60));
+    service.fail_next(1, "POST /conversation", late);
+    let created = count(&service, "POST", "/conversation");
+    terminal.press("Two\n");
+    assert!(service.wait_for(|service| count(service, "POST", "/conversation") > created));
+    terminal.press(CTRL_C);
+    terminal.wait_for("> ");
+    terminal.press(CTRL_D);
+    let (status, output) = terminal.finish();
+    assert_eq!(status, Some(0), "{output:?}");
+    assert!(output.contains("may remain"), "{output:?}");
 }
 
 // The default service is one of https.
