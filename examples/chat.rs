@@ -82,7 +82,10 @@ fn run(mut options: Options) -> Result<u8, Failure> {
         io::stdout().write_all(text.as_bytes())?;
         return Ok(0);
     }
-    let deadline = options.within.map(|within| Instant::now() + within);
+    // None for what is beyond the clock.
+    let deadline = options
+        .within
+        .and_then(|within| Instant::now().checked_add(within));
     let surroundings = Surroundings {
         signals: Signals::install()?.until(deadline),
         creations: Arc::default(),

@@ -400,6 +400,14 @@ fn what_is_refused_for_the_moment_is_tried_again_as_often_as_asked() {
 }
 
 #[test]
+fn a_time_beyond_the_clock_is_no_limit() {
+    for option in ["--within", "--timeout"] {
+        let server = server();
+        run(chat(&server).args([option, "1e19", "Hi"]));
+    }
+}
+
+#[test]
 fn everything_is_bounded_by_one_time() {
     let stalling = |tokens| {
         let service = Service::builder()
