@@ -54,6 +54,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use client::Surroundings;
+use creations::Creations;
 use failure::{Failure, say};
 use options::{Options, Task};
 use shown::one_line;
@@ -86,9 +87,16 @@ fn run(mut options: Options) -> Result<u8, Failure> {
     let deadline = options
         .within
         .and_then(|within| Instant::now().checked_add(within));
+    let creations = Arc::<Creations>::default();
+    let created = Arc::clone(&creations);
+    let signals = Signals::install(move || {
+        if created.may_remain() {
+            say("the conversation may remain on the server");
+        }
+    });
     let surroundings = Surroundings {
-        signals: Signals::install()?.until(deadline),
-        creations: Arc::default(),
+        signals: signals?.until(deadline),
+        creations,
         deadline,
     };
     let _demo = serve::start_demo(&mut options)?;

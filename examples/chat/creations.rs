@@ -1,5 +1,5 @@
-//! Conversations whose creation was given up: the client deletes them in the background if the
-//! server's response still arrives.
+//! Which of the conversations that were created may remain on the server. Those whose creation was
+//! given up, the client deletes in the background if the server's response still arrives.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,12 +21,18 @@ struct State {
     /// Those of them that were deleted, or refused.
     settled: usize,
     /// The conversations that the program deletes itself.
-    known: Vec<String>,
+    known: Vec<Known>,
+}
+
+struct Known {
+    id: String,
+    /// Whether it was deleted, or is to stay.
+    is_settled: bool,
 }
 
 impl State {
-    fn is_known(&self, id: &str) -> bool {
-        self.known.iter().any(|known| known == id)
+    fn find(&mut self, id: &str) -> Option<&mut Known> {
+        self.known.iter_mut().find(|known| known.id == id)
     }
 }
 
@@ -52,7 +58,23 @@ impl Creations {
 
     /// Takes note of a conversation that was created.
     pub fn succeeded(&self, id: &str) {
-        self.lock().known.push(id.to_owned());
+        self.lock().known.push(Known {
+            id: id.to_owned(),
+            is_settled: false,
+        });
+    }
+
+    /// Takes note of a conversation that stays.
+    pub fn kept(&self, id: &str) {
+        if let Some(known) = self.lock().find(id) {
+            known.is_settled = true;
+        }
+    }
+
+    /// Whether a conversation would remain if the program ended now.
+    pub fn may_remain(&self) -> bool {
+        let state = self.lock();
+        state.settled < state.given_up || state.known.iter().any(|known| !known.is_settled)
     }
 
     /// Takes note of a request.
@@ -66,9 +88,10 @@ impl Creations {
             ("POST", "/conversation", Ok(300..)) if state.settled < state.given_up => {
                 state.settled += 1;
             }
-            ("DELETE", path, Ok(200..=299 | 404)) => match id(path) {
-                Some(id) if !state.is_known(id) => state.settled += 1,
-                _ => return,
+            ("DELETE", path, Ok(200..=299 | 404)) => match id(path).map(|id| state.find(id)) {
+                Some(Some(known)) => known.is_settled = true,
+                Some(None) => state.settled += 1,
+                None => return,
             },
             _ => return,
         }

@@ -60,11 +60,12 @@ struct State {
 }
 
 impl Signals {
-    /// To be called before any other thread is started.
-    pub fn install() -> Result<Signals, Failure> {
+    /// To be called before any other thread is started. `force` is called before a second Ctrl-C
+    /// ends the program.
+    pub fn install(force: impl Fn() + Send + 'static) -> Result<Signals, Failure> {
         let shared = Arc::<Shared>::default();
         let handler = Arc::clone(&shared);
-        system::watch(move |signal| handler.receive(signal)).map_err(no_thread)?;
+        system::watch(move |signal| handler.receive(signal, &force)).map_err(no_thread)?;
         Ok(Signals {
             shared,
             deadline: None,
@@ -190,7 +191,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn receive(&self, signal: Signal) {
+    fn receive(&self, signal: Signal, force: &dyn Fn()) {
         // Ends the line with the ^C of the terminal, if that is not gone already.
         if !waiting::end() && signal == Signal::Interrupt && io::stderr().is_terminal() {
             let _ = writeln!(io::stderr());
@@ -198,6 +199,7 @@ impl Shared {
         let mut state = self.lock();
         // `timeout` sends the others twice, and a terminal that is closed sends several.
         if state.received.is_some() && signal == Signal::Interrupt {
+            force();
             process::exit(signal.exit_status().into());
         }
         // Of those that end the program, the first one says how.

@@ -122,14 +122,15 @@ impl<'a> Talk<'a> {
         if let Some(conversation) = self.conversation.take() {
             return Ok(conversation);
         }
-        let creations = &self.surroundings.creations;
         self.is_resumed = self.options.resume.is_some();
         let opened = match self.options.resume.take() {
             Some(id) => self.client.resume(id),
             None => self.client.conversation(),
         };
         let conversation = opened.map_err(|error| self.failure(error))?;
-        creations.succeeded(conversation.id());
+        if !self.is_resumed {
+            self.surroundings.creations.succeeded(conversation.id());
+        }
         Ok(conversation)
     }
 
@@ -204,6 +205,7 @@ impl Talk<'_> {
 
     fn leave(&self, conversation: Conversation) {
         let id = conversation.keep();
+        self.surroundings.creations.kept(&id);
         say(format_args!("kept the conversation {}", one_line(&id)));
         if self.options.demo.is_some() {
             return;

@@ -169,8 +169,9 @@ fn a_second_ctrl_c_ends_the_program_at_once() {
     wait_for(&server, Endpoint::Delete);
     // The DELETE alone would have taken 5 s.
     let ended = end(running, "INT");
-    let outcome = (ended.status, &*ended.stdout);
-    assert_eq!(outcome, (Some(130), "Hello\n"), "{ended:?}");
+    let said = "chat: the conversation may remain on the server\n";
+    let outcome = (ended.status, &*ended.stdout, &*ended.stderr);
+    assert_eq!(outcome, (Some(130), "Hello\n", said), "{ended:?}");
     drop(go_on);
 }
 
