@@ -124,11 +124,28 @@ impl Lines {
             Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 Ok(Typed::Unusable("this line is not UTF-8, and not sent"))
             }
-            // The terminal is gone.
+            // Perhaps before SIGHUP.
+            Err(error) if is_hang_up(&error) => Err(Failure::Signal(Signal::HangUp)),
             Err(error) => Err(Failure::other(error)),
             Ok(typed) => Ok(typed),
         }
     }
+}
+
+/// Whether the terminal is gone.
+#[cfg(unix)]
+fn is_hang_up(error: &ReadlineError) -> bool {
+    let code = match error {
+        ReadlineError::Io(error) => error.raw_os_error(),
+        ReadlineError::Errno(number) => Some(*number as i32),
+        _ => None,
+    };
+    code == Some(nix::libc::EIO)
+}
+
+#[cfg(not(unix))]
+fn is_hang_up(_: &ReadlineError) -> bool {
+    false
 }
 
 fn read_edited(editor: &mut rustyline::Editor<Assistant, MemHistory>) -> rustyline::Result<Typed> {

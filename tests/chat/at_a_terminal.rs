@@ -365,6 +365,26 @@ fn a_signal_at_the_prompt_ends_the_chat_and_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
+fn a_terminal_that_is_gone_ends_the_chat_as_sighup_does() {
+    let server = Server::start(script::replies(&["Hello"]));
+    // The signal comes too late, or not at all.
+    let ignoring = "trap '' HUP; exec \"$0\" \"$@\"";
+    let program = Program::new("sh").args(["-c", ignoring, env!("CARGO_BIN_EXE_chat")]);
+    let program = program.args(["-u", &server.url(), "-m", "model"]);
+    let (mut said, stderr) = io::pipe().expect("a pipe");
+    let mut terminal = program.start_on_a_terminal(None, Some(stderr));
+    terminal.wait_for("> ");
+    terminal.press("One\n");
+    terminal.wait_for("Hello\r\n");
+    terminal.wait_for("> ");
+    assert_eq!(terminal.hang_up(), Some(129));
+    assert!(server.is_deleted());
+    let mut errors = String::new();
+    said.read_to_string(&mut errors).expect("what was said");
+    assert_eq!(errors.matches("chat: ").count(), 1, "{errors}");
+}
+
+#[test]
 fn an_interrupt_at_the_prompt_says_how_to_leave_and_the_line_stays() {
     for term in ["xterm", "dumb"] {
         let server = Server::start(script::replies(&["Hello"]));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::listener::lock;
 
 /// Longer than any program of a test runs; one that does is killed, and its test fails.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What the chat program says of its demonstration, on standard error.
 pub const DEMO_NOTE: &str =

@@ -8,15 +8,17 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
 use rustix::process::{ioctl_tiocsctty, setsid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::stdio;
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use super::listener::lock;
-use super::program::{Pipe, Program};
+use super::program::{DEADLINE, Pipe, Program};
 
 pub const CTRL_C: &str = "\u{3}";
 pub const CTRL_D: &str = "\u{4}";
@@ -111,6 +113,24 @@ impl Terminal {
         });
         assert!(arrived, "no {text:?} behind {seen} of {:?}", self.output());
         self.seen = end.get().unwrap_or(seen);
+    }
+
+    /// Takes the terminal away, as when its window is closed, and returns the exit status.
+    #[track_caller]
+    pub fn hang_up(mut self) -> Option<i32> {
+        // Ends the thread that reads, with the next output: it holds the terminal open.
+        ioctl_fionbio(&self.keyboard, true).expect("the terminal is ours");
+        self.press("x");
+        assert!(self.output.wait_until(|state| state.closed), "no output");
+        self.keyboard = File::open("/dev/null").expect("another file");
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match self.child.try_wait().expect("its status") {
+                Some(status) => return status.code(),
+                None if Instant::now() > deadline => panic!("it does not end: {}", self.output()),
+                None => thread::sleep(Duration::from_millis(1)),
+            }
+        }
     }
 
     /// Everything that was ever on the terminal.
