@@ -69,6 +69,9 @@ fn follow(talk: &mut Talk<'_>, line: &str) -> Result<Next, Failure> {
         ("/file", path) if !path.is_empty() => talk.attach(Path::new(path))?,
         ("/system", text) => talk.set_system(text)?,
         ("/save", path) if !path.is_empty() => talk.save(Path::new(path))?,
+        (command @ ("/file" | "/save"), "") => {
+            return Err(Failure::input(format!("{command} needs a FILE")));
+        }
         ("/keep", "") => talk.keep()?,
         ("/help", "") => help(),
         ("/exit", "") => return Ok(Next::Exit),

@@ -564,6 +564,20 @@ fn another_model_and_another_system_prompt_begin_a_new_conversation() {
 }
 
 #[test]
+fn a_command_without_its_file_says_so() {
+    let server = Server::start(script::replies(&["Hello"]));
+    let mut terminal = on_a_terminal(chat(&server.url()));
+    for command in ["/file", "/save "] {
+        terminal.wait_for("> ");
+        terminal.press(format!("{command}\n"));
+        terminal.wait_for(&format!("chat: {} needs a FILE\r\n", command.trim()));
+    }
+    terminal.wait_for("> ");
+    terminal.press(CTRL_D);
+    assert_eq!(terminal.finish().0, Some(0));
+}
+
+#[test]
 fn a_conversation_is_saved_to_a_new_file() {
     let server = Server::start(script::replies(&["Hello"]));
     let path = folder("saved").join("chat.md");
