@@ -11,6 +11,12 @@ use serde_json::{Value, json};
 use crate::environment::Cookie;
 use crate::failure::Failure;
 
+const NO_PATH: &str = if cfg!(windows) {
+    "LOCALAPPDATA is not set to an absolute path"
+} else {
+    "neither XDG_STATE_HOME nor HOME is set to an absolute path"
+};
+
 /// A conversation that was kept, and the session that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
@@ -66,14 +72,26 @@ pub fn find(url: Option<&str>, id: Option<&str>) -> Result<Option<Kept>, Failure
     Ok(all()?.iter().rev().find(is_wanted).cloned())
 }
 
-/// Remembers a conversation.
-pub fn remember(kept: &Kept) -> io::Result<()> {
-    let path = path().ok_or_else(|| io::Error::other("there is no home directory"))?;
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    // In one write, as another program may do the same.
-    open(OpenOptions::new().append(true).create(true), &path)?.write_all(kept.line().as_bytes())
+/// Whether a conversation can be remembered, or why not.
+pub fn check() -> Result<(), String> {
+    append("")
+}
+
+/// Remembers a conversation, or says why that cannot be.
+pub fn remember(kept: &Kept) -> Result<(), String> {
+    append(&kept.line())
+}
+
+fn append(line: &str) -> Result<(), String> {
+    let path = path().ok_or(NO_PATH)?;
+    let appended = path
+        .parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| {
+            // In one write, as another program may do the same.
+            open(OpenOptions::new().append(true).create(true), &path)?.write_all(line.as_bytes())
+        });
+    appended.map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Forgets some of them.

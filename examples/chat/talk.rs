@@ -49,6 +49,10 @@ struct Received {
 
 impl<'a> Talk<'a> {
     pub fn begin(options: Options, surroundings: &'a Surroundings) -> Result<Self, Failure> {
+        // What is resumed is remembered already, if it is.
+        if options.keep && options.resume.is_none() && options.demo.is_none() {
+            kept::check().map_err(|why| Failure::other(format!("--keep: {why}")))?;
+        }
         Ok(Talk {
             client: connect(&options, options.cookie.as_ref(), surroundings)?,
             options,
@@ -195,6 +199,9 @@ impl Talk<'_> {
     pub fn keep(&mut self) -> Result<(), Failure> {
         let conversation = self.conversation.as_ref();
         let conversation = conversation.ok_or_else(|| Failure::input("nothing was said yet"))?;
+        if self.options.demo.is_none() {
+            kept::check().map_err(|why| Failure::input(format!("/keep: {why}")))?;
+        }
         say(format_args!(
             "the conversation {} will stay on the server",
             one_line(conversation.id())
@@ -219,8 +226,8 @@ impl Talk<'_> {
             id,
             cookie: self.options.cookie.clone().or(session),
         };
-        if let Err(error) = kept::remember(&kept) {
-            say(format_args!("it cannot be remembered: {error}"));
+        if let Err(why) = kept::remember(&kept) {
+            say(format_args!("it cannot be remembered: {why}"));
         }
     }
 }

@@ -246,16 +246,30 @@ fn the_file_is_for_its_owner_alone_and_only_written_by_keep() {
     );
 }
 
+#[cfg(unix)]
 #[test]
-fn what_cannot_be_remembered_is_kept_all_the_same() {
-    let state = folder("kept-unwritable").join("file");
-    fs::write(&state, "").expect("a file where a folder should be");
-    let service = service(Dialect::V0_5);
-    let ended = chat(&state).args(["-u", service.url(), "-k", "Hi"]).run();
-    assert_eq!(ended.status, Some(0), "{ended:?}");
-    assert!(ended.stderr.contains("kept the conversation"), "{ended:?}");
-    assert!(ended.stderr.contains("cannot be remembered"), "{ended:?}");
-    assert_eq!(service.conversations(), 1);
+fn where_nothing_can_be_remembered_keep_fails_before_anything_is_sent() {
+    let file = folder("kept-unwritable").join("file");
+    fs::write(&file, "").expect("a file where a folder should be");
+    let path = file.join("h2ogpt/kept");
+    let table = [
+        (Some(&*file), path.to_str().expect("a path")),
+        (Some(Path::new("relative")), "XDG_STATE_HOME"),
+        (None, "XDG_STATE_HOME"),
+    ];
+    for (state, word) in table {
+        let server = Server::start(script::replies(&["Hello"]));
+        let mut program = chat_program().env_remove("HOME");
+        if let Some(state) = state {
+            program = program.env("XDG_STATE_HOME", state);
+        }
+        let ended = program.args(["-u", &server.url(), "-k", "Hi"]).run();
+        assert_eq!((ended.status, &*ended.stdout), (Some(1), ""), "{ended:?}");
+        assert!(ended.stderr.starts_with("chat: --keep: "), "{ended:?}");
+        assert!(ended.stderr.contains(word), "{ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+        assert_eq!(server.requests().len(), 0);
+    }
 }
 
 #[cfg(unix)]
