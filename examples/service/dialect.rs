@@ -153,8 +153,8 @@ pub(super) struct Rules {
     pub closing_stops: bool,
     /// A failed generation is tried again, so that its tokens come twice.
     pub tries_twice: bool,
-    /// The name of the kind of a `webSearch` line.
-    pub web_search_kind: &'static str,
+    /// The name of the kind of a `webSearch` line. Nothing where a message cannot ask for a search.
+    pub web_search_kind: Option<&'static str>,
     /// An unknown user is sent to the login page, where older versions answer 401.
     pub login_redirects: bool,
     pub cookie_days: u64,
@@ -234,7 +234,7 @@ const V0_3: Rules = Rules {
     stop: Stop::Cut,
     closing_stops: false,
     tries_twice: false,
-    web_search_kind: "messageType",
+    web_search_kind: Some("messageType"),
     login_redirects: false,
     cookie_days: 365,
     vary: false,
@@ -319,7 +319,7 @@ const V0_9_0: Rules = Rules {
     name: "v0.9",
     cutting: Cutting::PaddedWords,
     interrupted: true,
-    web_search_kind: "subtype",
+    web_search_kind: Some("subtype"),
     files: Files::Objects,
     body_limit: 15 * 1024 * 1024,
     ..V0_8
@@ -349,6 +349,7 @@ const V0_9_6: Rules = Rules {
     welcome_modal: false,
     stop: Stop::Final,
     tries_twice: true,
+    web_search_kind: None,
     login_redirects: true,
     page_data: PageData::Empty,
     api_can_be_hidden: false,

@@ -99,9 +99,9 @@ impl<'a> Reply<'a> {
             });
         }
         self.title();
-        if let Some(query) = self.turn.search.clone() {
+        if let (Some(kind), Some(query)) = (rules.web_search_kind, self.turn.search.clone()) {
             let fails = self.shared().config.web_search_fails;
-            for update in web_search::updates(rules.web_search_kind, &query, fails) {
+            for update in web_search::updates(kind, &query, fails) {
                 self.update(&update);
             }
         }

@@ -78,7 +78,8 @@ fn turn(
     }
     conversation.messages.extend(added);
     let tools = tools::selected(exchange, &conversation.model, json);
-    let search = match web_search {
+    let searches = web_search && exchange.rules().web_search_kind.is_some();
+    let search = match searches {
         true => conversation.last_prompt().map(str::to_owned),
         false => None,
     };
