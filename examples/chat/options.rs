@@ -50,6 +50,7 @@ const OPTIONS: [(&str, Option<char>); 27] = [
 ];
 
 /// What the program is to do.
+#[derive(PartialEq, Eq)]
 pub enum Task {
     Talk,
     ListModels,
@@ -60,6 +61,7 @@ pub enum Task {
     Show(&'static str),
 }
 
+#[derive(PartialEq, Eq)]
 pub enum Which {
     All,
     One(String),
@@ -102,6 +104,8 @@ pub struct Options {
     pub share: bool,
     pub verbose: bool,
     going_on: GoingOn,
+    /// The option that sets the task, if there is one.
+    task_option: Option<&'static str>,
     /// The address, if one was given.
     named_url: Option<String>,
 }
@@ -135,6 +139,7 @@ impl Options {
             share: false,
             verbose: false,
             going_on: GoingOn::No,
+            task_option: None,
             named_url: None,
         }
     }
@@ -152,7 +157,7 @@ impl Options {
                 Long(name) => name.to_owned(),
                 Short(letter) => long_name(letter)?,
             };
-            if options.set_flag(&name) {
+            if options.set_flag(&name)? {
                 match options.task {
                     // Whatever follows, and whatever the environment holds.
                     Task::Show(_) => return Ok(options),
@@ -171,13 +176,14 @@ impl Options {
             }
         }
         options.prompt = words.join(" ");
+        options.check()?;
         options.read_environment()?;
         options.find_server()?;
         Ok(options)
     }
 
     /// Sets an option without a value. Returns whether it is one.
-    fn set_flag(&mut self, name: &str) -> bool {
+    fn set_flag(&mut self, name: &str) -> Result<bool, Failure> {
         match name {
             "help" => self.task = Task::Show(HELP),
             "version" => {
@@ -185,15 +191,52 @@ impl Options {
             }
             "json" => self.json = true,
             "keep" => self.keep = true,
-            "list" => self.task = Task::List,
-            "list-models" => self.task = Task::ListModels,
+            "list" => self.set_task("--list", Task::List)?,
+            "list-models" => self.set_task("--list-models", Task::ListModels)?,
             "no-stream" => self.stream = false,
             "share" => self.share = true,
             "verbose" => self.verbose = true,
             "web-search" => self.web_search = true,
-            _ => return false,
+            _ => return Ok(false),
         }
-        true
+        Ok(true)
+    }
+
+    fn set_task(&mut self, option: &'static str, task: Task) -> Result<(), Failure> {
+        if let Some(other) = self.task_option.filter(|_| self.task != task) {
+            return Err(Failure::usage(if other == option {
+                format!("{option} can be given once")
+            } else {
+                format!("{other} and {option} exclude each other")
+            }));
+        }
+        self.task_option = Some(option);
+        self.task = task;
+        Ok(())
+    }
+
+    /// Refuses what would have no effect.
+    fn check(&self) -> Result<(), Failure> {
+        let is_serving = matches!(self.task, Task::Serve(_));
+        if is_serving && self.demo.is_some() {
+            return Err(Failure::usage("--serve and --demo exclude each other"));
+        }
+        if !is_serving && self.demo.is_none() {
+            let unused = [
+                ("--fault", self.faults.is_empty()),
+                ("--replies", self.replies.is_empty()),
+            ];
+            if let Some((option, _)) = unused.iter().find(|(_, is_empty)| !is_empty) {
+                let message = format!("{option} needs --serve or --demo");
+                return Err(Failure::usage(message));
+            }
+        }
+        match self.task_option {
+            Some(option) if !is_serving && !self.prompt.is_empty() => {
+                Err(Failure::usage(format!("{option} takes no prompt")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Sets an option whose value may be left out.
@@ -201,7 +244,7 @@ impl Options {
         let dialect = |value: Option<String>| dialect(value.as_deref().unwrap_or("v0.5"));
         match name {
             "demo" => self.demo = Some(dialect(value)?),
-            "serve" => self.task = Task::Serve(dialect(value)?),
+            "serve" => self.set_task("--serve", Task::Serve(dialect(value)?))?,
             _ => self.going_on = value.map_or(GoingOn::WithLast, GoingOn::With),
         }
         Ok(())
@@ -223,8 +266,8 @@ impl Options {
         }
         let value = value.string()?;
         match name {
-            "delete" if value == "all" => self.task = Task::Delete(Which::All),
-            "delete" => self.task = Task::Delete(Which::One(value)),
+            "delete" if value == "all" => self.set_task("--delete", Task::Delete(Which::All))?,
+            "delete" => self.set_task("--delete", Task::Delete(Which::One(value)))?,
             "fault" => self.faults.push(NamedFault::parse(&value)?),
             "header" => self.headers.push(header(&value)?),
             "model" => self.model = Some(value),

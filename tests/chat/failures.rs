@@ -316,9 +316,10 @@ fn where_nobody_listens_is_a_network_error() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("its address"));
     drop(listener);
-    for arguments in [&["-m", "model"][..], &["--list-models"]] {
+    for arguments in [&["-m", "model", "Hi"][..], &["--list-models"]] {
         let with_password = url.replace("http://", "http://sue:s3cret@");
-        let ended = chat(&with_password).args(arguments).run();
+        let program = chat_program().args(["-u", &with_password]);
+        let ended = program.args(arguments).run();
         assert_eq!((ended.status, &*ended.stdout), (Some(3), ""), "{ended:?}");
         assert!(ended.stderr.contains("could not reach"), "{ended:?}");
         assert!(

@@ -197,6 +197,52 @@ fn wrong_use_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn options_that_have_no_effect_together_are_refused() {
+    let server = server();
+    let table: [(&[&str], &str); 9] = [
+        (
+            &["--list", "--delete", "all"],
+            "--list and --delete exclude each other",
+        ),
+        (
+            &["--serve", "--list"],
+            "--serve and --list exclude each other",
+        ),
+        (
+            &["--serve", "--demo"],
+            "--serve and --demo exclude each other",
+        ),
+        (
+            &["--delete", "1", "--delete", "2"],
+            "--delete can be given once",
+        ),
+        (&["--list", "Hi"], "--list takes no prompt"),
+        (&["--list-models", "Hi"], "--list-models takes no prompt"),
+        (&["Hi", "--delete", "all"], "--delete takes no prompt"),
+        (
+            &["Hi", "--fault", "reset"],
+            "--fault needs --serve or --demo",
+        ),
+        (
+            &[
+                "Hi",
+                "--replies",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+            ],
+            "--replies needs --serve or --demo",
+        ),
+    ];
+    for (options, reason) in table {
+        let program = chat_program().env("H2OGPT_URL", server.url());
+        let ended = program.args(options).run();
+        let said = format!("chat: {reason} (see --help)\n");
+        let outcome = (ended.status, &*ended.stdout, &*ended.stderr);
+        assert_eq!(outcome, (Some(2), "", &*said), "{options:?}");
+    }
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
 fn the_program_tells_its_options_and_its_version() {
     for option in ["-h", "--help"] {
         let ended = chat_program().args(["ignored", option, "--unknown"]).run();
