@@ -120,9 +120,12 @@ fn list_models(options: &Options, surroundings: &Surroundings) -> Result<(), Fai
     let models = client.models();
     drop(waiting);
     let models = models.map_err(|error| surroundings.failure(error, options))?;
-    let mut stdout = io::stdout().lock();
     for model in models {
-        writeln!(stdout, "{}", one_line(&model.id))?;
+        if options.json {
+            json::print(&json::model(&model))?;
+        } else {
+            writeln!(io::stdout(), "{}", one_line(&model.id))?;
+        }
     }
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use h2ogpt::{Error, Event, FinishReason, Reasoning, Step, ToolUpdate, WebSearch};
+use h2ogpt::{
+    ConversationInfo, Error, Event, FinishReason, Model, Reasoning, Step, ToolUpdate, WebSearch,
+};
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
@@ -88,6 +90,30 @@ fn tool(update: &ToolUpdate) -> Value {
         }
         _ => json!({ "type": "tool" }),
     }
+}
+
+/// A line of `--list`.
+pub fn conversation(conversation: &ConversationInfo) -> Value {
+    without_nulls(json!({
+        "type": "conversation",
+        "id": conversation.id,
+        "updated_at": conversation.updated_at,
+        "model": Some(&conversation.model).filter(|model| !model.is_empty()),
+        "title": conversation.title,
+    }))
+}
+
+/// A line of `--list-models`.
+pub fn model(model: &Model) -> Value {
+    without_nulls(json!({
+        "type": "model",
+        "id": model.id,
+        "name": model.name,
+        "description": model.description,
+        "multimodal": model.multimodal,
+        "tools": model.tools,
+        "reasoning": model.reasoning,
+    }))
 }
 
 /// The last line.

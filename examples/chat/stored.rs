@@ -8,13 +8,14 @@ use h2ogpt::{Client, ConversationInfo, Error};
 use crate::client::{Surroundings, connect};
 use crate::environment::Cookie;
 use crate::failure::{Failure, say};
+use crate::json;
 use crate::kept::{self, Kept};
 use crate::options::{Options, Which};
 use crate::shown::one_line;
 use crate::waiting::Waiting;
 
 /// Prints the conversations of every session that is known: a line each of id, time, model and
-/// title, with tabs between them.
+/// title, with tabs between them; or an object.
 pub fn list(options: &Options, surroundings: &Surroundings) -> Result<(), Failure> {
     // Headers may make one session of several cookies.
     let mut printed = HashSet::new();
@@ -23,22 +24,27 @@ pub fn list(options: &Options, surroundings: &Surroundings) -> Result<(), Failur
         let listed: Result<Vec<ConversationInfo>, Error> = client.conversations().collect();
         drop(waiting);
         let listed = listed.map_err(|error| surroundings.failure(error, options))?;
-        let mut stdout = io::stdout().lock();
         for conversation in listed {
-            let updated_at = conversation.updated_at.as_deref().unwrap_or("-");
-            let columns = [
-                &conversation.id,
-                updated_at,
-                &conversation.model,
-                &conversation.title,
-            ];
-            let line = columns.map(one_line).join("\t");
-            if printed.insert(conversation.id) {
-                writeln!(stdout, "{line}")?;
+            if printed.insert(conversation.id.clone()) {
+                print(&conversation, options.json)?;
             }
         }
         Ok(())
     })
+}
+
+fn print(conversation: &ConversationInfo, as_json: bool) -> io::Result<()> {
+    if as_json {
+        return json::print(&json::conversation(conversation));
+    }
+    let updated_at = conversation.updated_at.as_deref().unwrap_or("-");
+    let columns = [
+        &conversation.id,
+        updated_at,
+        &conversation.model,
+        &conversation.title,
+    ];
+    writeln!(io::stdout(), "{}", columns.map(one_line).join("\t"))
 }
 
 /// Deletes a conversation, or all of them.

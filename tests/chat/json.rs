@@ -195,6 +195,32 @@ fn a_signal_is_an_outcome_too() {
 }
 
 #[test]
+fn models_and_conversations_are_listed_as_objects() {
+    let state = folder("json-lists");
+    let service = Service::builder().dialect(Dialect::Main).start();
+    let service = service.expect("a service");
+    let chat = |options: &[&str]| {
+        let program = chat_program().env("XDG_STATE_HOME", &state);
+        program.args(["-u", service.url()]).args(options).run()
+    };
+    let listed = lines(&chat(&["--list-models", "--json"]));
+    let ids: Vec<&Value> = listed.iter().map(|model| &model["id"]).collect();
+    assert_eq!(ids, MODELS);
+    for model in listed {
+        assert_eq!(model["type"], "model");
+        assert!(model["name"].is_string() && model["multimodal"].is_boolean());
+    }
+    let kept = outcome(&chat(&["--keep", "--json", "Hi"]));
+    let listed = lines(&chat(&["--list", "--json"]));
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["type"], "conversation");
+    assert_eq!(listed[0]["id"], kept["conversation"]);
+    for member in ["updated_at", "model", "title"] {
+        assert!(listed[0][member].is_string(), "{listed:?}");
+    }
+}
+
+#[test]
 fn the_progress_of_a_search_is_events() {
     let service = Service::builder().dialect(Dialect::V0_8).start();
     let service = service.expect("a service");
