@@ -827,6 +827,25 @@ fn only_v0_9_3_calls_a_reply_interrupted_that_reached_its_length() {
 }
 
 #[test]
+fn every_release_has_a_dialect() {
+    let table = [
+        (Dialect::V0_3, &["v0.3", "v0.4"][..]),
+        (Dialect::V0_8, &["v0.8", "v0.8.4"]),
+        (Dialect::V0_9_0, &["v0.9", "v0.9.0", "v0.9.1"]),
+        (Dialect::V0_9_3, &["v0.9.2", "v0.9.4", "v0.9.5"]),
+        (Dialect::Main, &["v0.10", "v0.10.1", "v0.11"]),
+    ];
+    for (dialect, names) in table {
+        for name in names {
+            assert_eq!(name.parse(), Ok(dialect), "{name}");
+        }
+    }
+    for dialect in Dialect::ALL {
+        assert_eq!(dialect.to_string().parse(), Ok(dialect));
+    }
+}
+
+#[test]
 fn a_web_search_can_fail() {
     let service = server(Dialect::V0_5)
         .web_search_fails(true)

@@ -28,7 +28,7 @@ follows after a blank line. Without a prompt, on a terminal: a chat (/help).
       --json               print an object a line: each event, then the outcome
   -w, --web-search         let the server search the web first
       --share              share the conversation with the model's authors
-      --serve[=DIALECT]    be the server of --demo (v0.3 to v0.9.6, or main) for
+      --serve[=DIALECT]    be the server of --demo (v0.3 to v0.10, or main) for
                            tests of programs; PROMPT is what it replies
       --replies FILE       its replies, in turn, with lines of --- between them
       --fault NAME[=N]     what goes wrong there, such as cut=3 (see README)

@@ -15,7 +15,7 @@ use crate::help::HELP;
 use crate::kept::{self, Kept};
 use crate::parameters;
 use crate::serve;
-use crate::service::Dialect;
+use crate::service::{Dialect, UnknownDialect};
 use crate::suggestion::nearest;
 
 /// Every option, by its long name and its letter.
@@ -357,9 +357,8 @@ fn unknown(name: &str) -> Failure {
 }
 
 fn dialect(name: &str) -> Result<Dialect, Failure> {
-    name.parse().map_err(|_| {
-        let known = Dialect::ALL.map(|dialect| dialect.to_string()).join(", ");
-        Failure::usage(format!("there is no dialect {name:?}: there are {known}"))
+    name.parse().map_err(|unknown: UnknownDialect| {
+        Failure::usage(format!("there is no dialect {name:?}: {unknown}"))
     })
 }
 

@@ -426,16 +426,26 @@ impl fmt::Display for Dialect {
 impl FromStr for Dialect {
     type Err = UnknownDialect;
 
-    /// Takes the name of any release whose behaviour is known.
+    /// Takes the name of any release: the dialect is that of its group, or nearest to it.
     fn from_str(name: &str) -> Result<Dialect, UnknownDialect> {
-        match name {
-            "v0.4" => Ok(Dialect::V0_3),
-            "v0.8.4" => Ok(Dialect::V0_8),
-            _ => Dialect::ALL
-                .into_iter()
-                .find(|dialect| dialect.rules().name == name)
-                .ok_or(UnknownDialect),
+        if name == "main" {
+            return Ok(Dialect::Main);
         }
+        let numbers = name.strip_prefix("v0.").ok_or(UnknownDialect)?;
+        let (minor, patch) = numbers.split_once('.').unwrap_or((numbers, "0"));
+        let number = |text: &str| text.parse::<u16>().map_err(|_| UnknownDialect);
+        Ok(match (number(minor)?, number(patch)?) {
+            (3 | 4, _) => Dialect::V0_3,
+            (5, _) => Dialect::V0_5,
+            (6, _) => Dialect::V0_6,
+            (7, _) => Dialect::V0_7,
+            (8, _) => Dialect::V0_8,
+            (9, 0 | 1) => Dialect::V0_9_0,
+            (9, 2..=5) => Dialect::V0_9_3,
+            (9, 6) => Dialect::V0_9_6,
+            (10.., _) => Dialect::Main,
+            _ => return Err(UnknownDialect),
+        })
     }
 }
 
@@ -445,7 +455,10 @@ pub struct UnknownDialect;
 
 impl fmt::Display for UnknownDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown dialect, known are v0.3 to v0.9.6 and main")
+        f.write_str(
+            "the dialects are v0.3, v0.4, v0.5, v0.6, v0.7, v0.8, v0.9, v0.9.1 to v0.9.6, \
+             v0.10 and later, and main",
+        )
     }
 }
 

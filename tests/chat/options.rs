@@ -151,7 +151,7 @@ fn the_system_prompt_reaches_every_server_that_has_one() {
 #[test]
 fn wrong_use_is_refused_before_anything_is_sent() {
     let server = server();
-    let table: [(&[&str], &str); 29] = [
+    let table: [(&[&str], &str); 32] = [
         (&["--unknown"], "--unknown"),
         (&["--modle", "x"], "did you mean --model?"),
         (&["--no-steam"], "did you mean --no-stream?"),
@@ -178,7 +178,13 @@ fn wrong_use_is_refused_before_anything_is_sent() {
         (&["--timeout", "1e300"], "seconds"),
         (&["-m", ""], "model"),
         (&["--demo"], "--demo"),
-        (&["--demo=v9"], "v0.3"),
+        (
+            &["--demo=v9"],
+            "v0.3, v0.4, v0.5, v0.6, v0.7, v0.8, v0.9, v0.9.1 to v0.9.6, v0.10",
+        ),
+        (&["--demo=v0.2"], "main"),
+        (&["--demo=v0.9.7"], "main"),
+        (&["--demo=v0.9."], "main"),
         (&["-u", "ftp://host"], "http"),
         (&["--cacert", "/no/such/file"], "/no/such/file"),
     ];
