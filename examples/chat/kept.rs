@@ -26,8 +26,8 @@ pub struct Kept {
 }
 
 impl Kept {
-    fn read(line: &str) -> Option<Kept> {
-        let line: Value = serde_json::from_str(line).ok()?;
+    fn read(line: &[u8]) -> Option<Kept> {
+        let line: Value = serde_json::from_slice(line).ok()?;
         let string = |name: &str| Some(line.get(name)?.as_str()?.to_owned());
         let cookie = || {
             Some(Cookie {
@@ -52,16 +52,21 @@ impl Kept {
     }
 }
 
-/// All that are remembered, oldest first. Lines of other versions are left out.
+/// All that are remembered, oldest first. Lines of other versions are left out, and garbage.
 pub fn all() -> Result<Vec<Kept>, Failure> {
     let Some(path) = path() else {
         return Ok(Vec::new());
     };
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text.lines().filter_map(Kept::read).collect()),
+    match fs::read(&path) {
+        Ok(bytes) => Ok(lines(&bytes).filter_map(Kept::read).collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Failure::other(format!("{}: {error}", path.display()))),
     }
+}
+
+/// The lines of the file, each with its newline, but for the last one perhaps.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split_inclusive(|byte| *byte == b'\n')
 }
 
 /// The last one, or that with an id; of one server if there is a URL.
@@ -99,20 +104,19 @@ pub fn forget(is_gone: impl Fn(&Kept) -> bool) -> io::Result<()> {
     let Some(path) = path() else {
         return Ok(());
     };
-    let text = match fs::read_to_string(&path) {
+    let bytes = match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        text => text?,
+        bytes => bytes?,
     };
-    let is_left = |line: &&str| Kept::read(line).is_none_or(|kept| !is_gone(&kept));
-    let left: Vec<&str> = text.lines().filter(is_left).collect();
-    if left.len() == text.lines().count() {
+    let is_left = |line: &&[u8]| Kept::read(line).is_none_or(|kept| !is_gone(&kept));
+    let left: Vec<u8> = lines(&bytes).filter(is_left).flatten().copied().collect();
+    if left.len() == bytes.len() {
         return Ok(());
     }
     // A whole file takes the place of the other, whatever happens meanwhile.
     let new = path.with_extension(process::id().to_string());
     let mut file = open(OpenOptions::new().write(true).create_new(true), &new)?;
-    let lines: String = left.iter().flat_map(|line| [line, "\n"]).collect();
-    file.write_all(lines.as_bytes())?;
+    file.write_all(&left)?;
     fs::rename(&new, &path)
 }
 

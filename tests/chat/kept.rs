@@ -233,17 +233,16 @@ fn the_file_is_for_its_owner_alone_and_only_written_by_keep() {
         assert_eq!(mode & 0o777, 0o600);
     }
     // Whatever else is in it stays.
-    let text = fs::read_to_string(&file).expect("text");
-    fs::write(&file, format!("of another version\n{text}")).expect("it is ours");
+    let kept = fs::read(&file).expect("a file");
+    let other = b"of another version\nnot UTF-8: \xff\n";
+    fs::write(&file, [other, &*kept].concat()).expect("it is ours");
     assert_ok(
         &chat(&state)
             .args(["-u", service.url(), "--delete", "all"])
             .run(),
     );
-    assert_eq!(
-        fs::read_to_string(&file).expect("text"),
-        "of another version\n"
-    );
+    assert_eq!(fs::read(&file).expect("a file"), other);
+    assert_eq!(service.conversations(), 0);
 }
 
 #[cfg(unix)]
