@@ -24,7 +24,7 @@ impl fmt::Display for Ignored {
             Ignored::Parameters => "generation parameters",
             Ignored::WebSearch => "the web search",
             Ignored::Tools => "the choice of tools",
-            Ignored::SystemPrompt => "the system prompt",
+            Ignored::SystemPrompt => "a system prompt that is added to a resumed conversation",
         })
     }
 }

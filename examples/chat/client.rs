@@ -78,10 +78,11 @@ fn build(
     }
     let (creations, verbose) = (Arc::clone(creations), options.verbose);
     let builder = builder.on_exchange(move |exchange| {
-        creations.observe(exchange);
         if verbose {
             report(exchange);
         }
+        // Last, as the program may be waiting for this to end.
+        creations.observe(exchange);
     });
     Ok(builder.build()?)
 }

@@ -180,7 +180,9 @@ impl From<lexopt::Error> for Failure {
 /// Says something on standard error. If that is closed, it is no failure.
 pub fn say(message: impl Display) {
     let _hidden = waiting::hide();
-    let _ = writeln!(io::stderr(), "chat: {message}");
+    // In one write, as more than one thread may have something to say.
+    let line = format!("chat: {message}\n");
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// The part of an address that shows a mistake, and no password.

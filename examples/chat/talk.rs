@@ -217,18 +217,24 @@ impl Talk<'_> {
         if self.options.demo.is_some() {
             return;
         }
-        let session = self.client.cookie(SESSION_COOKIE).map(|value| Cookie {
-            name: SESSION_COOKIE.to_owned(),
-            value,
-        });
         let kept = Kept {
             url: self.options.url.clone(),
             id,
-            cookie: self.options.cookie.clone().or(session),
+            cookie: self.options.cookie.clone().or_else(|| self.session()),
         };
         if let Err(why) = kept::remember(&kept) {
             say(format_args!("it cannot be remembered: {why}"));
         }
+    }
+}
+
+impl Talk<'_> {
+    /// The cookie of the session: the one that servers set by default, or else the first one.
+    fn session(&self) -> Option<Cookie> {
+        let cookies = self.client.cookies();
+        let usual = cookies.iter().position(|(name, _)| name == SESSION_COOKIE);
+        let (name, value) = cookies.into_iter().nth(usual.unwrap_or(0))?;
+        Some(Cookie { name, value })
     }
 }
 

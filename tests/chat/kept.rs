@@ -36,9 +36,14 @@ fn assert_ok(ended: &Finished) {
 
 #[test]
 fn what_is_kept_is_continued_and_listed_and_deleted() {
-    for dialect in [Dialect::V0_5, Dialect::V0_8, Dialect::Main] {
+    for (dialect, cookie) in [
+        (Dialect::V0_5, "my.sid"),
+        (Dialect::V0_8, "hf-chat"),
+        (Dialect::Main, "my.sid"),
+    ] {
         let state = folder(&format!("kept-{dialect}"));
-        let service = service(dialect);
+        let service = Service::builder().dialect(dialect).cookie_name(cookie);
+        let service = service.start().unwrap();
         let ended = chat(&state).args(["-u", service.url(), "-k", "One"]).run();
         assert_eq!(ended.status, Some(0), "{dialect}: {ended:?}");
         let id = kept(&ended);
