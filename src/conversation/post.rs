@@ -105,16 +105,7 @@ impl Conversation {
             response_id: message.response_id,
             longest: ABANDONED_STORED_WITHIN,
         });
-        last.is_refused = false;
-        let opened = self.open_reply(message, dialect, parent.as_ref(), &files, watch)?;
-        let stream = match opened {
-            Opened::Stream(stream) => stream,
-            Opened::Refused(response) => {
-                // A gateway may have passed it on.
-                last.is_refused = !message.is_retry && !matches!(response.status, 502 | 504);
-                return Err(response.error());
-            }
-        };
+        let stream = self.open_reply(last, dialect, parent.as_ref(), &files, watch)?;
         if let Preparation::Pending { .. } = self.preparation {
             self.preparation = Preparation::Done;
         }
@@ -123,14 +114,14 @@ impl Conversation {
         let dialect = self.dialect_of_reply(dialect, &stream);
         Ok(Posted {
             watch: Arc::clone(watch),
-            generation_id: message.generation_id,
+            generation_id: last.message.generation_id,
             tokens: Box::new(
                 Tokens::new(stream)
                     .max_reply(self.session.options.max_reply)
                     .open_ended(!dialect.ends_its_response),
             ),
             search,
-            ignored: self.ignored(message, dialect),
+            ignored: self.ignored(&last.message, dialect),
         })
     }
 
@@ -164,12 +155,14 @@ impl Conversation {
     /// response that says that it was not looked at.
     fn open_reply(
         &mut self,
-        message: &OutgoingMessage,
+        last: &mut LastMessage,
         dialect: Option<&'static Dialect>,
         parent: Option<&Parent>,
         files: &EncodedFiles,
         watch: &Arc<Watch>,
-    ) -> Result<Opened> {
+    ) -> Result<Stream> {
+        last.is_refused = false;
+        let message = &last.message;
         let mut has_accepted_terms = false;
         loop {
             let wants_details = self.session.wants_details();
@@ -180,8 +173,8 @@ impl Conversation {
             };
             let request = Request::post(Step::Message, &self.path, &body);
             let response = match self.connection.open(&request, watch)? {
+                Opened::Stream(stream) => return Ok(stream),
                 Opened::Refused(response) => response,
-                stream => return Ok(stream),
             };
             if response.asks_for_terms() && !has_accepted_terms {
                 has_accepted_terms = true;
@@ -198,7 +191,9 @@ impl Conversation {
                 if (400..500).contains(&response.status) {
                     self.restore_parent(parent);
                 }
-                return Ok(Opened::Refused(response));
+                // A gateway may have passed it on.
+                last.is_refused = !message.is_retry && !matches!(response.status, 502 | 504);
+                return Err(response.error());
             }
         }
     }
