@@ -32,8 +32,8 @@ use pick_up::PickUps;
 /// server has said so.
 ///
 /// It borrows its conversation, so that nothing else can be sent before it is dropped. Dropping
-/// it before its end closes the connection and asks the server to stop, which takes at most half a
-/// second.
+/// it before its end, also if its connection broke, closes the connection and asks the server to
+/// stop, which takes at most half a second.
 ///
 /// What a model thinks within its text (`<think>...</think>`) is part of the text, as the server
 /// sends it; what a server reports apart from the text comes out of [`events`](Reply::events).
