@@ -178,10 +178,10 @@ struct Unstored {
 pub(crate) enum ReplyEnd {
     /// It is complete, and this is what is left of its response.
     Complete(Stream),
-    /// By an error of the server.
-    Failed,
-    /// Nobody reads it any more, or its connection broke. The server may go on with it, and store it
-    /// within this time.
+    /// By an error of the server, or its connection broke, and the rest can be read from a log.
+    Broken,
+    /// Nobody reads it any more, also because its connection broke. The server may go on with it, and
+    /// store it within this time.
     Abandoned {
         generation_id: Option<Uuid>,
         /// How much of it was received, in units of UTF-16.
@@ -411,7 +411,7 @@ impl Conversation {
         self.connection.release();
         let longest = match &end {
             ReplyEnd::Complete(_) => COMPLETE_STORED_WITHIN,
-            ReplyEnd::Failed => BROKEN_STORED_WITHIN,
+            ReplyEnd::Broken => BROKEN_STORED_WITHIN,
             ReplyEnd::Abandoned { stored_within, .. } => *stored_within,
         };
         if let Some(unstored) = &mut self.unstored {
@@ -424,7 +424,7 @@ impl Conversation {
                     self.tail = Some(stream);
                 }
             }
-            ReplyEnd::Failed => {}
+            ReplyEnd::Broken => {}
             ReplyEnd::Abandoned {
                 generation_id,
                 seen,

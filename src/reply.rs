@@ -32,8 +32,8 @@ use pick_up::PickUps;
 /// server has said so.
 ///
 /// It borrows its conversation, so that nothing else can be sent before it is dropped. Dropping
-/// it before its end, also if its connection broke, closes the connection and asks the server to
-/// stop, which takes at most half a second.
+/// it before its end closes the connection and asks the server to stop, which takes at most half a
+/// second; also if its connection broke and the rest cannot be picked up later.
 ///
 /// What a model thinks within its text (`<think>...</think>`) is part of the text, as the server
 /// sends it; what a server reports apart from the text comes out of [`events`](Reply::events).
@@ -356,8 +356,10 @@ impl<'c> Reply<'c> {
             Error::Cancelled { .. } | Error::Timeout { .. } => {
                 self.abandoned(ABANDONED_STORED_WITHIN)
             }
-            Error::Server { .. } => ReplyEnd::Failed,
-            _ if tokens.has_finished() => ReplyEnd::Failed,
+            Error::Server { .. } => ReplyEnd::Broken,
+            _ if tokens.has_finished() || self.conversation.get().logs_replies() => {
+                ReplyEnd::Broken
+            }
             // The server may go on with it, and store it over what follows.
             _ => self.abandoned(BROKEN_STORED_WITHIN),
         };

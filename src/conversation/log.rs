@@ -63,6 +63,12 @@ impl Conversation {
         self.session.dialect().is_some_and(keeps)
     }
 
+    /// Whether the server has one.
+    pub(crate) fn logs_replies(&self) -> bool {
+        let logs = |dialect: &Dialect| dialect.logs_replies;
+        self.session.dialect().is_some_and(logs)
+    }
+
     /// Waits for the reply to be stored in the history, and returns its text; `None` if it is not
     /// stored in time. Where there is no log of it, a reply is still generated to its end.
     pub(crate) fn wait_for_stored_reply(&mut self, watch: &Arc<Watch>) -> Result<Option<String>> {

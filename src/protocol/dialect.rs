@@ -37,6 +37,8 @@ pub(crate) struct Dialect {
     pub(crate) finishes_replies: bool,
     /// Whether a reply has an id, and may have a log by which it can be picked up.
     pub(crate) keeps_generating: bool,
+    /// Whether it certainly has one, from which the rest can be read after its connection broke.
+    pub(crate) logs_replies: bool,
     /// Whether a message may choose among the tool servers.
     pub(crate) takes_tools: bool,
     /// The kinds of files that can reach the model.
@@ -108,6 +110,7 @@ pub(crate) const V0_3: Dialect = Dialect {
     stops_linger: false,
     finishes_replies: false,
     keeps_generating: false,
+    logs_replies: false,
     takes_tools: false,
     files: Files::None,
 };
@@ -163,6 +166,7 @@ pub(crate) const V0_9_6: Dialect = Dialect {
 /// Texts reach the model, and a log of each reply lets it be picked up.
 pub(crate) const V0_10: Dialect = Dialect {
     versions: "v0.10 and later",
+    logs_replies: true,
     files: Files::ImagesAndText,
     ..V0_9_6
 };

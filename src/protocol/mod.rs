@@ -72,7 +72,8 @@
 //!   what was sent meanwhile. `GET /conversation/{id}/__data.json` shows what is stored.
 //! - From v0.9.6 on a stop that finds nothing to stop ends the next reply. From v0.9.2 on a reply is
 //!   generated to its end when its connection breaks, as it may be up to v0.6. v0.9.6, too, then
-//!   overwrites what was sent meanwhile, unless the reply is stopped.
+//!   overwrites what was sent meanwhile, unless the reply is stopped. Later versions do not, and
+//!   keep a log, from which the rest can be read if it is not stopped.
 //!
 //! # Stream
 //!

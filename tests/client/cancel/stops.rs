@@ -303,10 +303,12 @@ fn a_reply_whose_connection_broke_is_stopped() {
         let (tokens, error) = read(conversation.send("One"));
         assert_eq!(tokens.len(), 3, "{dialect}");
         assert!(matches!(error, Some(Error::Incomplete { .. })), "{error:?}");
-        assert_eq!(stops(&service), 1, "{dialect}");
+        // It can still be picked up on main.
+        let stopped = usize::from(dialect != Dialect::Main);
+        assert_eq!(stops(&service), stopped, "{dialect}");
         // The stop does not hit the next one.
         let said = text(conversation.send("Two")).unwrap();
         assert!(said.starts_with("You said: \"Two\"."), "{dialect}: {said}");
-        assert_eq!(stops(&service), 1, "{dialect}");
+        assert_eq!(stops(&service), stopped, "{dialect}");
     }
 }
