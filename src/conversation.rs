@@ -287,7 +287,9 @@ impl Conversation {
     /// [`Error::Network`], [`Error::Timeout`], [`Error::Cancelled`]. What goes wrong later comes
     /// out of the reply.
     pub fn send(&mut self, prompt: impl Into<Prompt>) -> Result<Reply<'_>> {
-        let searcher = self.take_prompt(prompt.into())?;
+        let prompt = prompt.into();
+        prompt.check(self.session.options.search_enabled)?;
+        let searcher = self.take_prompt(prompt);
         Reply::begin(Owner::Borrowed(self), searcher)
     }
 
@@ -332,15 +334,14 @@ impl Conversation {
         Reply::reattach(self)
     }
 
-    /// Sends a message in a conversation that is deleted with its reply.
+    /// Sends a prompt that was checked, in a conversation that is deleted with its reply.
     pub(crate) fn into_reply(mut self, prompt: Prompt) -> Result<Reply<'static>> {
-        let searcher = self.take_prompt(prompt)?;
+        let searcher = self.take_prompt(prompt);
         Reply::begin(Owner::Owned(Box::new(self)), searcher)
     }
 
     /// Makes the prompt the last message.
-    fn take_prompt(&mut self, prompt: Prompt) -> Result<Option<WebSearcher>> {
-        prompt.check(self.session.options.search_enabled)?;
+    fn take_prompt(&mut self, prompt: Prompt) -> Option<WebSearcher> {
         let mut parameters = Parameters::of_2023();
         parameters.overlay(&self.session.options.parameters);
         parameters.overlay(&prompt.parameters);
@@ -356,7 +357,7 @@ impl Conversation {
             followed: None,
             is_refused: false,
         });
-        Ok(prompt.web_search)
+        prompt.web_search
     }
 
     /// Deletes the conversation, and returns any error; the conversation may then remain on the

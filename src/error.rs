@@ -275,6 +275,11 @@ pub(crate) fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 502 | 503 | 504)
 }
 
+/// Statuses of a gateway, which may have passed the request on.
+pub(crate) fn is_of_gateway(status: u16) -> bool {
+    matches!(status, 502 | 504)
+}
+
 /// Whether a 429 is about a limit that waiting does not lift: on the messages of a conversation,
 /// or on the number of conversations.
 pub(crate) fn is_lasting_limit(message: &str) -> bool {

@@ -132,7 +132,7 @@ impl<'c> Reply<'c> {
             Ok(Opened::Refused(response)) => {
                 conversation.log_failed();
                 let mut error = response.error();
-                if !response.message().contains("Conversation not found") {
+                if !response.misses_conversation() {
                     let hint = " (servers before chat-ui v0.10 cannot pick up a reply)";
                     error.add_hint(&[404, 405], hint);
                 }

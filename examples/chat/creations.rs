@@ -88,11 +88,15 @@ impl Creations {
             ("POST", "/conversation", Ok(300..)) if state.settled < state.given_up => {
                 state.settled += 1;
             }
-            ("DELETE", path, Ok(200..=299 | 404)) => match id(path).map(|id| state.find(id)) {
-                Some(Some(known)) => known.is_settled = true,
-                Some(None) => state.settled += 1,
-                None => return,
-            },
+            ("DELETE", path, Ok(200..=299 | 404)) => {
+                let Some(id) = id(path) else {
+                    return;
+                };
+                match state.find(id) {
+                    Some(known) => known.is_settled = true,
+                    None => state.settled += 1,
+                }
+            }
             _ => return,
         }
         self.changed.notify_all();

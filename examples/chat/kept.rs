@@ -89,14 +89,15 @@ pub fn remember(kept: &Kept) -> Result<(), String> {
 
 fn append(line: &str) -> Result<(), String> {
     let path = path().ok_or(NO_PATH)?;
-    let appended = path
-        .parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| {
-            // In one write, as another program may do the same.
-            open(OpenOptions::new().append(true).create(true), &path)?.write_all(line.as_bytes())
-        });
-    appended.map_err(|error| format!("{}: {error}", path.display()))
+    append_to(&path, line).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn append_to(path: &Path, line: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    // In one write, as another program may do the same.
+    open(OpenOptions::new().append(true).create(true), path)?.write_all(line.as_bytes())
 }
 
 /// Forgets some of them.

@@ -79,9 +79,10 @@ fn turn(
     conversation.messages.extend(added);
     let tools = tools::selected(exchange, &conversation.model, json);
     let searches = web_search && exchange.rules().web_search_kind.is_some();
-    let search = match searches {
-        true => conversation.last_prompt().map(str::to_owned),
-        false => None,
+    let search = if searches {
+        conversation.last_prompt().map(str::to_owned)
+    } else {
+        None
     };
     Turn::new(exchange.shared, conversation, search, tools)
 }

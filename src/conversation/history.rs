@@ -45,7 +45,7 @@ impl Conversation {
         match response.status {
             // v0.7 does not have the path; a later version does not have the conversation.
             404 if dialect.is_none_or(|dialect| !dialect.has_tree())
-                && !response.message().contains("Conversation not found") =>
+                && !response.misses_conversation() =>
             {
                 return Ok(None);
             }

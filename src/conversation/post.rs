@@ -9,7 +9,7 @@ use super::{
     ABANDONED_STORED_WITHIN, BROKEN_STORED_WITHIN, Conversation, LONGEST_STOP, LONGEST_TAIL,
     LastMessage, NextParent, Preparation, Unstored, WebSearcher,
 };
-use crate::error::{Error, Result, Step};
+use crate::error::{Error, Result, Step, is_of_gateway};
 use crate::http::response::{Response, Stream};
 use crate::http::watchdog::Watch;
 use crate::http::{Body, Opened, Request};
@@ -191,8 +191,7 @@ impl Conversation {
                 if (400..500).contains(&response.status) {
                     self.restore_parent(parent);
                 }
-                // A gateway may have passed it on.
-                last.is_refused = !message.is_retry && !matches!(response.status, 502 | 504);
+                last.is_refused = !message.is_retry && !is_of_gateway(response.status);
                 return Err(response.error());
             }
         }

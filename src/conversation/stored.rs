@@ -36,7 +36,7 @@ impl Conversation {
                 let messages = conversation.and_then(|conversation| conversation.get("messages"));
                 return read_messages(&response, messages);
             }
-            if response.message().contains("Conversation not found") {
+            if response.misses_conversation() {
                 return Err(response.error());
             }
             let path = format!("{}/__data.json", conversation.path);
@@ -70,8 +70,9 @@ impl Conversation {
     ///
     /// # Errors
     ///
-    /// [`Error::Http`](crate::Error::Http) if the server does not have the file, [`Error::Network`](crate::Error::Network),
-    /// [`Error::Timeout`](crate::Error::Timeout), [`Error::Cancelled`](crate::Error::Cancelled).
+    /// [`Error::Http`](crate::Error::Http) if the server does not have the file,
+    /// [`Error::Network`](crate::Error::Network), [`Error::Timeout`](crate::Error::Timeout),
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub fn download(&mut self, file: &StoredFile) -> Result<Vec<u8>> {
         self.operate(|conversation, watch| {
             let path = format!(
@@ -90,8 +91,10 @@ impl Conversation {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`](crate::Error::Configuration) if the title is blank or too long, [`Error::Http`](crate::Error::Http) if the server
-    /// refuses, [`Error::Network`](crate::Error::Network), [`Error::Timeout`](crate::Error::Timeout), [`Error::Cancelled`](crate::Error::Cancelled).
+    /// [`Error::Configuration`](crate::Error::Configuration) if the title is blank or too long,
+    /// [`Error::Http`](crate::Error::Http) if the server refuses,
+    /// [`Error::Network`](crate::Error::Network), [`Error::Timeout`](crate::Error::Timeout),
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub fn rename(&mut self, title: impl AsRef<str>) -> Result<()> {
         let title = title.as_ref().trim();
         request::check_title(title)?;
@@ -125,7 +128,8 @@ impl Conversation {
     ///
     /// # Errors
     ///
-    /// [`Error::Http`](crate::Error::Http) if the server refuses, [`Error::Network`](crate::Error::Network), [`Error::Timeout`](crate::Error::Timeout),
+    /// [`Error::Http`](crate::Error::Http) if the server refuses,
+    /// [`Error::Network`](crate::Error::Network), [`Error::Timeout`](crate::Error::Timeout),
     /// [`Error::Cancelled`](crate::Error::Cancelled), [`Error::Protocol`](crate::Error::Protocol).
     pub fn share(&mut self) -> Result<String> {
         self.operate(|conversation, watch| {

@@ -92,6 +92,11 @@ impl Response {
         self.status == 405 && self.message().contains("welcome modal")
     }
 
+    /// Whether the server has the route, but not the conversation.
+    pub(crate) fn misses_conversation(&self) -> bool {
+        self.message().contains("Conversation not found")
+    }
+
     /// Whether the server takes itself for another origin than the one it was reached at.
     pub(crate) fn rejects_referer(&self) -> bool {
         self.status == 403 && self.message().contains("Invalid referer")

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::response::retry_after;
 use super::worker::Received;
-use crate::error::{Error, Result, Step, is_lasting_limit};
+use crate::error::{Error, Result, Step, is_lasting_limit, is_of_gateway};
 use crate::protocol::error_body::message_of_body;
 
 /// The delay before the first retry, doubled for each further one.
@@ -21,9 +21,11 @@ pub(super) fn delay(step: Step, outcome: &Result<Box<Received>>, tries: u32) -> 
         Ok(received) => {
             let is_refused_for_now = match (received.status(), step) {
                 (429 | 503, _) => true,
-                // A gateway may have passed it on: the server may have begun to reply, or have
-                // created a conversation that nobody would delete.
-                (502 | 504, step) => !matches!(step, Step::Message | Step::Create),
+                // The server may have begun to reply, or have created a conversation that nobody
+                // would delete.
+                (status, step) if is_of_gateway(status) => {
+                    !matches!(step, Step::Message | Step::Create)
+                }
                 _ => false,
             };
             let body = String::from_utf8_lossy(&received.body);

@@ -213,11 +213,7 @@ impl<R: BufRead> Tokens<R> {
                 }
                 None => match self.lines.next_buffered(|line| self.decoder.line(line)) {
                     Line::Complete(item) => item,
-                    Line::Cut | Line::End => {
-                        let mut error = self.line_cut().err()?;
-                        self.decoder.fail(&mut error);
-                        return Some(Err(error));
-                    }
+                    Line::Cut | Line::End => Err(self.line_cut().err()?),
                 },
             };
             match item.transpose() {

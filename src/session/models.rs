@@ -10,7 +10,6 @@ use crate::http::watchdog::Watch;
 use crate::http::{Connection, Request};
 use crate::model::{DEFAULT_MODEL, ModelList, NAMED, first_ids};
 use crate::protocol::dialect::{Dialect, V0_9_2, V0_9_6, V0_10};
-use crate::protocol::json::Json;
 
 impl Session {
     /// All models that the server lists: in its API from v0.8 on, in the data of its page before
@@ -30,7 +29,7 @@ impl Session {
             error.add_hint(&[404], BASE_PATH_HINT);
             return Err(error);
         }
-        let list = read_list(&page, ModelList::of_page)?;
+        let list = found(page.json().and_then(ModelList::of_page), &page)?;
         self.learn_from_page(response.status == 403, &list);
         Ok(list)
     }
@@ -39,10 +38,11 @@ impl Session {
         if !response.is_success() {
             return Err(response.error());
         }
-        let list = read_list(response, ModelList::of_api)?;
+        let json = response.json();
+        let list = found(json.and_then(ModelList::of_api), response)?;
         // Versions that take settings as a form have no API.
         self.state().rejects_forms = true;
-        let first = response.json().and_then(|json| json.items().next());
+        let first = json.and_then(|json| json.items().next());
         let has = |name| first.is_some_and(|model| model.get(name).is_some());
         if has("supportsReasoning") {
             self.set_dialect(&V0_10);
@@ -123,7 +123,6 @@ impl Session {
     }
 }
 
-fn read_list(response: &Response, read: fn(Json<'_>) -> Option<ModelList>) -> Result<ModelList> {
-    let list = response.json().and_then(read);
+fn found(list: Option<ModelList>, response: &Response) -> Result<ModelList> {
     list.ok_or_else(|| response.unexpected("a list of models"))
 }
